@@ -1,0 +1,92 @@
+//! The result, written out: `project.zip`, `repository/` with one commit for each accepted task, `REPORT.md` and `report.json`.
+
+pub mod file;
+pub mod git;
+pub mod report;
+pub mod zip;
+
+use crate::store::{Store, projects::Project};
+use crate::workspace::path::ProjectPath;
+use crate::workspace::{File, Files};
+use anyhow::{Context, Result};
+use report::Report;
+use std::path::{Path, PathBuf};
+
+/// The zip, in the output folder.
+pub const ZIP: &str = "project.zip";
+/// The repository.
+pub const REPOSITORY: &str = "repository";
+/// The report for people.
+pub const REPORT: &str = "REPORT.md";
+/// The same facts for programs.
+pub const REPORT_JSON: &str = "report.json";
+
+/// Everything that a delivery consists of, in memory.
+pub struct Delivery {
+    /// The folder's name within the zip.
+    pub folder: String,
+    /// The final files.
+    pub files: Files,
+    /// The history.
+    pub commits: Vec<git::Commit>,
+    /// What was verified and what it took.
+    pub report: Report,
+}
+
+impl Delivery {
+    /// Puts a project's delivery together from what is stored.
+    pub async fn of(store: &Store, project: &Project) -> Result<Delivery> {
+        let mut commits = Vec::new();
+        for snapshot in store.snapshots(&project.id).await? {
+            commits.push(git::Commit {
+                subject: snapshot.title,
+                body: format!("{}\n\nTask: {}", snapshot.summary, snapshot.task),
+                time_seconds: snapshot.accepted_ms / 1000,
+                files: store.files(&snapshot.tree).await?,
+            });
+        }
+        let files = commits.last().map(|commit| commit.files.clone()).unwrap_or_default();
+        let report = Report::of(store, project).await?;
+        Ok(Delivery { folder: folder_name(&report.title), files, commits, report })
+    }
+
+    /// Writes it into a folder, which must be empty or not there.
+    pub fn write(&self, directory: &Path) -> Result<PathBuf> {
+        std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
+        git::write_repository(&directory.join(REPOSITORY), &self.commits).with_context(|| format!("write {REPOSITORY}"))?;
+        let (text, json) = (self.report.markdown(), self.report.json());
+        let mut files = self.files.clone();
+        for (name, content) in [(REPORT, &text), (REPORT_JSON, &json)] {
+            let file = File { bytes: content.as_bytes().to_vec().into(), executable: false };
+            files.insert(ProjectPath::parse(name).expect("a constant, sound path"), file);
+            std::fs::write(directory.join(name), content).with_context(|| format!("write {name}"))?;
+        }
+        zip::write_zip(&directory.join(ZIP), &self.folder, &files).with_context(|| format!("write {ZIP}"))?;
+        Ok(directory.to_owned())
+    }
+}
+
+/// A title as a folder's name.
+fn folder_name(title: &str) -> String {
+    let plain: String = title.to_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+    let name: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
+    let name: String = name.join("-").chars().take(60).collect();
+    if name.is_empty() { "project".to_owned() } else { name }
+}
+
+/// What a project starts from: a README that says how to run it, and the test files of its checks, which nobody may change.
+pub fn starting_files(brief: &crate::project::Brief, plan: &crate::project::Plan) -> Files {
+    let mut readme = format!("# {}\n\n{}\n\n## Run\n\n```\n{}\n```\n\n## What it does\n\n", brief.title, brief.summary, plan.run_command);
+    for requirement in &brief.requirements {
+        readme.push_str(&format!("- {}\n", requirement.text));
+    }
+    let readme = ("README.md".to_owned(), readme);
+    let tests = plan.check_files().map(|file| (file.path.clone(), file.text.clone()));
+    std::iter::once(readme)
+        .chain(tests)
+        .filter_map(|(path, text)| {
+            let file = File { bytes: text.into_bytes().into(), executable: false };
+            Some((ProjectPath::parse(&path).ok()?, file))
+        })
+        .collect()
+}

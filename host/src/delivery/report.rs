@@ -1,0 +1,182 @@
+//! The report: each requirement with what was run on it, and what the project took. The same facts as text and as JSON.
+
+use crate::ledger::NanoUsd;
+use crate::project::evidence::{Claim, RequirementEvidence, evidence};
+use crate::project::{CheckStatus, TaskStatus};
+use crate::store::ledger::Receipt;
+use crate::store::runs::RunRecord;
+use crate::store::{Store, projects::Project};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The version of `report.json`.
+const SCHEMA: u32 = 1;
+
+/// Everything that is known of a project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The version of this form.
+    pub schema: u32,
+    /// The project's id.
+    pub project: String,
+    /// Its title.
+    pub title: String,
+    /// How it ended, one word.
+    pub phase: String,
+    /// How to run the result.
+    pub run_command: String,
+    /// Each requirement with its evidence.
+    pub requirements: Vec<RequirementEvidence>,
+    /// Each task with how it ended.
+    pub tasks: Vec<TaskLine>,
+    /// What it took, in nano-USD and tokens.
+    pub receipt: Receipt,
+    /// What the user accepted to spend at most, in nano-USD.
+    pub ceiling: Option<NanoUsd>,
+    /// Which plugins did the work: name → digests.
+    pub plugins: BTreeMap<String, Vec<String>>,
+    /// The digest of the delivered files.
+    pub tree_sha256: String,
+}
+
+/// A task as reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLine {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How it ended.
+    pub status: String,
+    /// Tries that were rejected.
+    pub rejected_tries: u32,
+    /// What was done, or why not.
+    pub note: String,
+}
+
+impl Report {
+    /// The report of a project as it is stored.
+    pub async fn of(store: &Store, project: &Project) -> crate::store::Result<Report> {
+        let state = &project.state;
+        let runs = store.runs(&project.id).await?;
+        let tree = store.snapshots(&project.id).await?.pop().map(|snapshot| snapshot.tree).unwrap_or_default();
+        let tasks = state.plan.iter().flat_map(|plan| &plan.tasks).zip(&state.tasks);
+        Ok(Report {
+            schema: SCHEMA,
+            project: project.id.clone(),
+            title: state.brief.as_ref().map_or_else(String::new, |brief| brief.title.clone()),
+            phase: state.phase.word().to_owned(),
+            run_command: state.plan.as_ref().map_or_else(String::new, |plan| plan.run_command.clone()),
+            requirements: evidence(state),
+            tasks: tasks
+                .map(|(task, progress)| {
+                    let (status, note) = match &progress.status {
+                        TaskStatus::Accepted => ("accepted", progress.summary.clone()),
+                        TaskStatus::Failed(why) => ("failed", why.clone()),
+                        TaskStatus::Skipped => ("skipped", "it needs a task that failed".to_owned()),
+                        TaskStatus::Waiting | TaskStatus::Written => ("open", String::new()),
+                    };
+                    TaskLine {
+                        id: task.id.clone(),
+                        title: task.title.clone(),
+                        status: status.to_owned(),
+                        rejected_tries: progress.attempt,
+                        note,
+                    }
+                })
+                .collect(),
+            receipt: store.receipt(&project.id).await?,
+            ceiling: state.ceiling,
+            plugins: plugins(&runs),
+            tree_sha256: tree,
+        })
+    }
+
+    /// How many requirements carry this claim.
+    pub fn count(&self, claim: Claim) -> usize {
+        self.requirements.iter().filter(|requirement| requirement.claim == claim).count()
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report always serializes");
+        text.push('\n');
+        text
+    }
+
+    /// For people.
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string can't fail.
+        let _ = self.write_markdown(&mut out);
+        out
+    }
+
+    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "# Report: {}\n", self.title)?;
+        writeln!(out, "Project `{}`, {}. Run it with `{}`.\n", self.project, self.phase, self.run_command)?;
+        writeln!(out, "## Requirements\n")?;
+        let counts = [Claim::Verified, Claim::Partly, Claim::Failed, Claim::Unverified]
+            .map(|claim| format!("{} {}", self.count(claim), claim.as_str()));
+        writeln!(
+            out,
+            "{}. *Unverified* means that nothing could be run on it here; it says nothing against the code.\n",
+            counts.join(", ")
+        )?;
+        writeln!(out, "| | requirement | status | check | result |\n| --- | --- | --- | --- | --- |")?;
+        for requirement in &self.requirements {
+            let mut lead = format!("| {} | {} | **{}** ", requirement.id, cell(&requirement.text), requirement.claim.as_str());
+            if requirement.checks.is_empty() {
+                writeln!(out, "{lead}| | |")?;
+            }
+            for check in &requirement.checks {
+                let status = match check.status {
+                    CheckStatus::Passed => "passed",
+                    CheckStatus::Failed => "failed",
+                    CheckStatus::NotRun => "not run",
+                };
+                writeln!(out, "{lead}| {} | {status}: {} |", cell(&check.check), cell(&check.detail))?;
+                lead = "| | | ".to_owned();
+            }
+        }
+        writeln!(out, "\n## Tasks\n\n| | task | status | rejected tries | |\n| --- | --- | --- | --- | --- |")?;
+        for task in &self.tasks {
+            writeln!(out, "| {} | {} | {} | {} | {} |", task.id, cell(&task.title), task.status, task.rejected_tries, cell(&task.note))?;
+        }
+        let receipt = &self.receipt;
+        writeln!(out, "\n## What it took\n\n| | |\n| --- | --- |")?;
+        writeln!(out, "| model calls | {} |", receipt.calls)?;
+        writeln!(out, "| calls repeated after a crash (not charged) | {} |", receipt.lost_calls)?;
+        writeln!(out, "| tokens in / out | {} / {} |", receipt.input_tokens, receipt.output_tokens)?;
+        writeln!(out, "| charged | {} |", receipt.charged)?;
+        writeln!(out, "| refunded | {} |", receipt.refunded)?;
+        writeln!(out, "| paid by the house | {} |", receipt.house)?;
+        if let Some(ceiling) = self.ceiling {
+            writeln!(out, "| accepted ceiling | {ceiling} |")?;
+        }
+        writeln!(out, "\n## Made by\n\n| plugin | sha256 |\n| --- | --- |")?;
+        for (name, digests) in &self.plugins {
+            writeln!(out, "| {name} | `{}` |", digests.join("`, `"))?;
+        }
+        writeln!(out, "\nFiles: `{}` (sha256 over the sorted list of paths and digests).", self.tree_sha256)
+    }
+}
+
+fn plugins(runs: &[RunRecord]) -> BTreeMap<String, Vec<String>> {
+    let mut plugins: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for run in runs {
+        let digests = plugins.entry(run.plugin.clone()).or_default();
+        if !digests.contains(&run.plugin_sha256) {
+            digests.push(run.plugin_sha256.clone());
+        }
+    }
+    plugins
+}
+
+/// Text that stays within its table cell.
+fn cell(text: &str) -> String {
+    let line = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let short: String = line.chars().take(300).collect();
+    short.replace('|', "\\|")
+}

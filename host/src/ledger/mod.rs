@@ -1,0 +1,246 @@
+//! The ledger's nouns and rules: prices, holds, settlements and what fits into a budget. Pure; the rows live in
+//! [`crate::store`], whose CHECK constraints refuse what these rules should never have asked for.
+//!
+//! A model call is paid in three steps: *reserve* what it may cost at most, *dispatch* it, *settle* what it did cost.
+//! Read [`fit`] first, then `store/ledger.rs`.
+
+pub mod money;
+
+pub use money::{NanoUsd, PicoUsdPerToken, cost};
+use serde::{Deserialize, Serialize};
+
+/// The account that pays what the user's hold and budgets do not cover.
+pub const HOUSE_OVERRUN: &str = "house:overrun";
+/// The account that pays for calls whose answer was lost with a host.
+pub const HOUSE_LOST: &str = "house:lost";
+/// Where charges go.
+pub const HOUSE_SALES: &str = "house:sales";
+/// Where granted credits come from.
+pub const HOUSE_GRANTS: &str = "house:grants";
+/// The account that pays refunds.
+pub const HOUSE_REFUNDS: &str = "house:refunds";
+
+/// The rates of one model, as of one moment. A charge is pinned to the row it was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Uncached input.
+    pub input: PicoUsdPerToken,
+    /// Input read from the provider's cache.
+    pub cached_input: PicoUsdPerToken,
+    /// Input written to the provider's cache.
+    pub cache_write: PicoUsdPerToken,
+    /// Output, visible and reasoning.
+    pub output: PicoUsdPerToken,
+}
+
+impl Rates {
+    /// Two rates are enough for most models; the cache buckets cost what plain input costs.
+    pub fn simple(input: PicoUsdPerToken, output: PicoUsdPerToken) -> Rates {
+        Rates { input, cached_input: input, cache_write: input, output }
+    }
+
+    /// What this usage costs.
+    pub fn cost(&self, usage: &Usage) -> NanoUsd {
+        cost(&[
+            (usage.input, self.input),
+            (usage.cached_input, self.cached_input),
+            (usage.cache_write, self.cache_write),
+            (usage.output + usage.reasoning, self.output),
+        ])
+    }
+
+    /// The most that a call may cost: all its input at the dearest input rate, all its output used.
+    pub fn worst_case(&self, input_tokens: u64, output_tokens: u64) -> NanoUsd {
+        let dearest = self.input.max(self.cached_input).max(self.cache_write);
+        cost(&[(input_tokens, dearest), (output_tokens, self.output)])
+    }
+}
+
+/// A row of the price table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// The row's id.
+    pub id: i64,
+    /// Its rates.
+    pub rates: Rates,
+}
+
+/// Tokens in disjoint buckets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Input that was not cached.
+    pub input: u64,
+    /// Input read from the provider's cache.
+    pub cached_input: u64,
+    /// Input written to the provider's cache.
+    pub cache_write: u64,
+    /// Visible output.
+    pub output: u64,
+    /// Output spent on reasoning.
+    pub reasoning: u64,
+}
+
+/// Who said how many tokens a call took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UsageSource {
+    /// The provider, in its answer.
+    Provider,
+    /// We, from the text that was sent and seen.
+    Estimated,
+}
+
+impl UsageSource {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UsageSource::Provider => "provider",
+            UsageSource::Estimated => "estimated",
+        }
+    }
+}
+
+/// Which limit was too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The user's wallet.
+    User,
+    /// The project's ceiling.
+    Project,
+    /// The task's share.
+    Task,
+    /// The run's share.
+    Run,
+}
+
+/// One host call of one run, and the n-th time that it is sent to a provider because the answers before were lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallId {
+    /// The logical run.
+    pub run: String,
+    /// The host call's number in that run.
+    pub seq: u32,
+    /// From 1.
+    pub repeat: u32,
+}
+
+/// What a reservation asks for.
+#[derive(Clone, Debug)]
+pub struct Reserve {
+    /// The run.
+    pub run: String,
+    /// The host call's number.
+    pub seq: u32,
+    /// Of the request, so that a call id can't be used for another request while it is open.
+    pub fingerprint: String,
+    /// Who pays.
+    pub wallet: String,
+    /// The innermost budget; its parents are held as well.
+    pub budget: String,
+    /// The price row.
+    pub price: Price,
+    /// The most that the input can be.
+    pub input_tokens: u64,
+    /// How much output is wanted.
+    pub output_tokens: u64,
+    /// Less than this is of no use.
+    pub output_tokens_min: u64,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The amount is held.
+    Held {
+        /// The hold's id.
+        call: CallId,
+        /// How much.
+        amount: NanoUsd,
+        /// The output that fits.
+        output_tokens: u64,
+    },
+    /// It does not fit.
+    TooLittle {
+        /// What binds.
+        scope: Scope,
+        /// What is left there.
+        left: NanoUsd,
+        /// What the smallest useful call would hold.
+        needed: NanoUsd,
+    },
+}
+
+/// What a finished call is settled with.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The hold.
+    pub call: CallId,
+    /// The tokens it took.
+    pub usage: Usage,
+    /// Who counted them.
+    pub source: UsageSource,
+}
+
+/// The most output that fits into what is left, if it is still useful, with the amount to hold for it.
+///
+/// The host lowers the output limit on the wire instead of refusing a call that an agent could still use.
+pub fn fit(rates: &Rates, input: u64, wanted: u64, useful: u64, left: NanoUsd) -> Option<(u64, NanoUsd)> {
+    let whole = rates.worst_case(input, wanted);
+    if whole <= left {
+        return Some((wanted, whole));
+    }
+    let for_output = i128::from(left.0) * 1000 - i128::from(rates.worst_case(input, 0).0) * 1000;
+    if for_output <= 0 || rates.output.0 <= 0 {
+        return None;
+    }
+    let tokens = u64::try_from(for_output / i128::from(rates.output.0)).ok()?.min(wanted);
+    let amount = rates.worst_case(input, tokens);
+    (tokens >= useful && amount <= left).then_some((tokens, amount))
+}
+
+/// A cautious count of the tokens of a text, used for holds and where a provider reports nothing. Every provider's
+/// tokenizer needs fewer than one token for three bytes of code or prose.
+pub fn estimate_tokens(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX).div_ceil(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rates(input: i64, output: i64) -> Rates {
+        Rates::simple(PicoUsdPerToken(input), PicoUsdPerToken(output))
+    }
+
+    #[test]
+    fn a_call_that_fits_is_left_alone() {
+        assert_eq!(fit(&rates(1000, 2000), 10, 100, 1, NanoUsd(210)), Some((100, NanoUsd(210))));
+    }
+
+    #[test]
+    fn a_call_that_does_not_fit_is_shortened() {
+        assert_eq!(fit(&rates(1000, 2000), 10, 100, 1, NanoUsd(110)), Some((50, NanoUsd(110))));
+    }
+
+    #[test]
+    fn a_call_too_short_to_be_useful_is_refused() {
+        assert_eq!(fit(&rates(1000, 2000), 10, 100, 51, NanoUsd(110)), None);
+        assert_eq!(fit(&rates(1000, 2000), 200, 100, 1, NanoUsd(110)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_never_costs_more_than_is_left(
+            input in 0u64..100_000, wanted in 1u64..100_000, useful in 1u64..100,
+            input_rate in 0i64..100_000_000, output_rate in 0i64..100_000_000, left in 0i64..10_000_000_000,
+        ) {
+            if let Some((tokens, amount)) = fit(&rates(input_rate, output_rate), input, wanted, useful, NanoUsd(left)) {
+                prop_assert!(amount.0 <= left);
+                prop_assert!(tokens <= wanted);
+                prop_assert!(rates(input_rate, output_rate).cost(&Usage { input, output: tokens, ..Usage::default() }) <= amount);
+            }
+        }
+    }
+}

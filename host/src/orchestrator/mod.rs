@@ -1,0 +1,165 @@
+//! Carries out what the state machine decides: runs the next step, commits what came of it, and stops where a person has to act.
+//! Every change of a project is one transaction, so that a process that dies anywhere goes on from the last one.
+
+pub mod quote;
+mod step;
+
+use crate::index::FileIndex;
+use crate::ledger::NanoUsd;
+use crate::llm::gateway::Gateway;
+use crate::plugins::imports::{Context as RunContext, Job, Owner, Progress, Services};
+use crate::plugins::registry::Registry;
+use crate::plugins::run;
+use crate::project::{Answer, Event, Next, Pause, Phase, State, decide};
+use crate::settings::{BudgetAmounts, Settings};
+use crate::store::Store;
+use crate::store::projects::{Change, Project};
+use crate::workspace::overlay::Overlay;
+use crate::workspace::{Files, sha256};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// An idea longer than this is a specification; it should be a file beside the project.
+pub const IDEA_BYTES_MAX: usize = 50_000;
+
+/// The orchestrator of one process.
+pub struct Orchestrator {
+    pub(crate) store: Store,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) budget: BudgetAmounts,
+    pub(crate) progress: Option<mpsc::Sender<Progress>>,
+}
+
+impl Orchestrator {
+    /// Begins a project.
+    pub async fn create(&self, wallet: &str, idea: &str) -> Result<Project> {
+        let idea = idea.trim();
+        if idea.is_empty() {
+            bail!("the idea is empty; write one sentence on what you want, such as: atelier run \"a tool that renames photos by date\"");
+        }
+        if idea.len() > IDEA_BYTES_MAX {
+            bail!(
+                "the idea has {} bytes, at most {IDEA_BYTES_MAX} are read; describe the core of it and add the rest when asked",
+                idea.len()
+            );
+        }
+        self.store.open_wallet(wallet, self.budget.default_grant).await?;
+        let id = new_id();
+        self.store.create_project(&id, wallet, &State::new(idea), self.budget.pre_approval_limit).await?;
+        Ok(self.store.project(&id).await?)
+    }
+
+    /// Works until a person has to act: answer, approve, resume, or look at the result.
+    pub async fn advance(&self, mut project: Project) -> Result<Project> {
+        loop {
+            match project.state.next() {
+                Next::Run(step, name) => project = self.step(project, &step, &name).await?,
+                Next::Deliver => project = self.apply(&project, Event::Delivered, Change::default()).await?,
+                Next::Ask(_) | Next::Approve | Next::Stop => return Ok(project),
+            }
+        }
+    }
+
+    /// The user's answer to the open question.
+    pub async fn answer(&self, project: &Project, answer: Answer) -> Result<Project> {
+        let (state, _) = decide(&project.state, Event::Answered(answer.clone()))?;
+        Ok(self.store.answer(project, &state, &answer).await?)
+    }
+
+    /// The user accepts the plan under this ceiling, or raises the ceiling of a project that waits.
+    pub async fn approve(&self, project: &Project, ceiling: NanoUsd) -> Result<Project> {
+        let event = ("approved", format!("ceiling {ceiling}"));
+        self.apply(project, Event::Approved(ceiling), Change { event: Some(event), ..Change::default() }).await
+    }
+
+    /// Goes on with a project that waits, with a new ceiling if one is given.
+    pub async fn resume(&self, project: Project, ceiling: Option<NanoUsd>) -> Result<Project> {
+        self.store.request_cancel(&project.id, false).await?;
+        let mut project = project;
+        if let (Some(ceiling), Phase::Paused(..)) = (ceiling, &project.state.phase) {
+            project = match project.state.ceiling {
+                Some(_) => self.approve(&project, ceiling).await?,
+                None => bail!(
+                    "project {} has no plan yet, so there is no ceiling to raise; what may be spent before is ATELIER_PRE_APPROVAL_LIMIT",
+                    project.id
+                ),
+            };
+        }
+        match project.state.phase {
+            Phase::Paused(Pause::Ceiling, _) if project.state.ceiling.is_none() => {
+                self.store.raise_project_limit(&project.id, self.budget.pre_approval_limit).await?;
+                self.apply(&project, Event::Resumed, Change::default()).await
+            }
+            Phase::Paused(..) => self.apply(&project, Event::Resumed, Change::default()).await,
+            _ => Ok(project),
+        }
+    }
+
+    /// Ends a project that no worker has.
+    pub async fn cancel(&self, project: &Project) -> Result<Project> {
+        let event = ("cancelled", "cancelled by the user".to_owned());
+        self.apply(project, Event::Cancelled, Change { event: Some(event), ..Change::default() }).await
+    }
+
+    /// Decides and commits.
+    async fn apply(&self, project: &Project, event: Event, mut change: Change) -> Result<Project> {
+        let (state, actions) = decide(&project.state, event)?;
+        change.actions = actions;
+        Ok(self.store.commit(project, &state, change).await?)
+    }
+
+    /// The files of the last accepted task, or those that the project starts from.
+    pub(crate) async fn accepted_files(&self, project: &Project) -> Result<Files> {
+        match (self.store.snapshots(&project.id).await?.pop(), &project.state.brief, &project.state.plan) {
+            (Some(snapshot), ..) => Ok(self.store.files(&snapshot.tree).await?),
+            (None, Some(brief), Some(plan)) => Ok(crate::delivery::starting_files(brief, plan)),
+            _ => Ok(Files::new()),
+        }
+    }
+
+    /// Brings the code index up to the accepted files. Only files whose content changed are read again.
+    pub(crate) async fn refresh_index(&self, project: &Project, files: &Files) -> Result<()> {
+        let tree = crate::workspace::tree_sha256(files);
+        let (_, indexed) = self.store.index_state(&project.id).await?;
+        if indexed == tree || files.is_empty() {
+            return Ok(());
+        }
+        let indexer = self.registry.for_world("indexer")?;
+        let before = self.store.files(&indexed).await?;
+        let mut changes: BTreeMap<String, Option<FileIndex>> = BTreeMap::new();
+        for path in before.keys().filter(|path| !files.contains_key(*path)) {
+            changes.insert(path.to_string(), None);
+        }
+        for (path, file) in files {
+            if before.get(path).is_some_and(|known| sha256(&known.bytes) == sha256(&file.bytes)) {
+                continue;
+            }
+            let Ok(text) = std::str::from_utf8(&file.bytes) else { continue };
+            let owner = Owner { project: project.id.clone(), run: String::new(), wallet: String::new() };
+            let granted = indexer.granted("index-file");
+            let services = self.services();
+            let context = RunContext::new(owner, indexer.limits, granted, Job::default(), Overlay::default(), services, Vec::new());
+            let index = run::index_file(&indexer, context, path.as_ref(), text).await.unwrap_or_else(|why| {
+                tracing::warn!("`{path}` is not in the index: {why}");
+                FileIndex::default()
+            });
+            changes.insert(path.to_string(), Some(index));
+        }
+        self.store.save_files(files).await?;
+        self.store.update_index(&project.id, &tree, &changes).await.context("update the code index")
+    }
+
+    fn services(&self) -> Services {
+        Services { store: self.store.clone(), gateway: self.gateway.clone(), progress: self.progress.clone() }
+    }
+}
+
+/// Short enough to type, random enough not to be guessed.
+fn new_id() -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("p{}", &random[..10])
+}

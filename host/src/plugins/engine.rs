@@ -1,0 +1,74 @@
+//! The one wasmtime engine: deterministic, metered, with a pool of instance slots and a compile cache on disk.
+
+use super::PluginError;
+use super::limits::{
+    AGENT_RUNS_MAX, CORE_INSTANCES_PER_COMPONENT_MAX, EPOCH_TICK, FIBER_STACK_BYTES, INDEXER_RUNS_MAX, Limits, STACK_BYTES_MAX,
+};
+use std::path::Path;
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// An engine whose compiled components are cached in this directory.
+pub fn build(cache: &Path) -> Result<Engine, PluginError> {
+    let engine = Engine::new(&config(cache, Some(pool()))?).or_else(|error| {
+        // A machine with little address space can't reserve the pool; slots are then made when they are needed.
+        tracing::warn!("instances are allocated on demand: {error:#}");
+        Engine::new(&config(cache, None).map_err(wasmtime::Error::from)?)
+    });
+    let engine = engine.map_err(|error| PluginError::engine("engine", &error))?;
+    tick(&engine);
+    Ok(engine)
+}
+
+fn config(cache: &Path, pool: Option<PoolingAllocationConfig>) -> Result<Config, PluginError> {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        .async_stack_size(FIBER_STACK_BYTES);
+    let mut settings = CacheConfig::new();
+    let directory = std::path::absolute(cache).map_err(|error| PluginError::io(cache, error))?;
+    settings.with_directory(directory);
+    config.cache(Some(Cache::new(settings).map_err(|error| PluginError::engine("cache", &error))?));
+    if let Some(pool) = pool {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    Ok(config)
+}
+
+/// A slot for every run that the semaphores let in. A component consists of several core instances.
+fn pool() -> PoolingAllocationConfig {
+    let runs = u32::try_from(AGENT_RUNS_MAX + INDEXER_RUNS_MAX).unwrap_or(u32::MAX);
+    let parts = runs * CORE_INSTANCES_PER_COMPONENT_MAX;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(runs)
+        .total_core_instances(parts)
+        .total_memories(parts)
+        .total_tables(parts)
+        .total_stacks(runs)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .table_elements(usize::try_from(Limits::default().table_elements).unwrap_or(usize::MAX))
+        .max_memory_size(Limits::default().memory_bytes());
+    pool
+}
+
+/// One plain thread moves the epoch on, for as long as the engine lives.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    let ticker = std::thread::Builder::new().name("epoch".to_owned());
+    let started = ticker.spawn(move || {
+        loop {
+            std::thread::sleep(EPOCH_TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => break,
+            }
+        }
+    });
+    started.expect("a process that can't start one thread can't do anything");
+}

@@ -1,0 +1,180 @@
+//! What a guest can ask of the host: one file per interface of `wit/`. Every call is numbered in the journal, counted and, where
+//! it carries authority, checked against the grants of the export that runs.
+
+mod checks;
+mod credits;
+mod dialogue;
+mod index;
+mod job;
+mod llm;
+mod log;
+mod workspace;
+
+use super::api::v0_1_0::interfaces::HostImports;
+use super::journal::{Call, Diverged, Journal};
+use super::limits::{Limits, Meter};
+use super::manifest::{Grant, Granted};
+use super::run::{Ending, HostClock};
+use crate::llm::gateway::Gateway;
+use crate::project::{AcceptedTask, Brief, CheckResult, Finding, Plan, Refusal, SourceFile, Task};
+use crate::store::Store;
+use crate::store::runs::JournalRow;
+use crate::workspace::overlay::Overlay;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+use wasmtime::component::{HasSelf, Linker};
+
+/// A run may call beyond its limit so often, getting a refusal each time, before it is ended.
+const CALLS_AFTER_LIMIT_MAX: u32 = 1_000;
+
+/// What a run is about; see `wit/v0.1.0/job.wit`.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// The user's idea.
+    pub idea: String,
+    /// The user's language.
+    pub locale: String,
+    /// Languages with a runner.
+    pub languages: Vec<String>,
+    /// The brief, once there is one.
+    pub brief: Option<Brief>,
+    /// The plan, once there is one.
+    pub plan: Option<Plan>,
+    /// The task at hand.
+    pub task: Option<Task>,
+    /// Its try.
+    pub attempt: u32,
+    /// Why the last try was rejected.
+    pub findings: Vec<Finding>,
+    /// What the checks did.
+    pub results: Vec<CheckResult>,
+    /// What was done before.
+    pub accepted: Vec<AcceptedTask>,
+    /// Files sent with the idea.
+    pub attachments: Vec<SourceFile>,
+    /// The operator's settings for the plugin.
+    pub settings: Vec<(String, String)>,
+}
+
+/// What the host offers to a run.
+#[derive(Clone)]
+pub struct Services {
+    /// Stored things.
+    pub store: Store,
+    /// Model calls.
+    pub gateway: Arc<Gateway>,
+    /// Hears what guests say to the user.
+    pub progress: Option<mpsc::Sender<Progress>>,
+}
+
+/// Something a guest says to the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The words.
+    pub text: String,
+    /// Of this run.
+    pub percent: u8,
+}
+
+/// Whom a run works for.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The project.
+    pub project: String,
+    /// The run.
+    pub run: String,
+    /// Who pays.
+    pub wallet: String,
+}
+
+/// Everything that belongs to one run.
+pub struct Context {
+    pub(super) meter: Meter,
+    pub(super) clock: Arc<HostClock>,
+    pub(super) started: Instant,
+    pub(super) journal: Journal,
+    pub(super) overlay: Overlay,
+    job: Arc<Job>,
+    granted: Granted,
+    services: Services,
+    owner: Owner,
+    limits: Limits,
+    log_bytes_left: usize,
+    questions_left: u32,
+}
+
+impl Context {
+    /// A run that is about to begin, or to be replayed from these rows.
+    pub fn new(
+        owner: Owner,
+        limits: Limits,
+        granted: Granted,
+        job: Job,
+        overlay: Overlay,
+        services: Services,
+        recorded: Vec<JournalRow>,
+    ) -> Context {
+        Context {
+            meter: Meter::new(&limits),
+            clock: Arc::default(),
+            started: Instant::now(),
+            journal: Journal::new(owner.run.clone(), recorded),
+            overlay,
+            job: Arc::new(job),
+            granted,
+            services,
+            owner,
+            limits,
+            log_bytes_left: limits.log_bytes,
+            questions_left: limits.questions,
+        }
+    }
+
+    /// Numbers a call, within the limit.
+    fn open(&mut self, name: &'static str, arguments: &impl Serialize) -> wasmtime::Result<Call> {
+        if self.journal.calls() >= self.limits.host_calls.saturating_add(CALLS_AFTER_LIMIT_MAX) {
+            return Err(Ending::CallStorm.into());
+        }
+        self.journal.call(name, arguments).map_err(diverged)
+    }
+
+    /// Whether this call may do what it asks.
+    fn allow(&self, call: &Call, grant: Grant) -> Result<(), Refusal> {
+        if call.seq >= self.limits.host_calls {
+            return Err(Refusal::CallLimit);
+        }
+        self.granted.check(grant).map_err(|line| {
+            tracing::warn!(run = %self.owner.run, "denied: {}; this would allow it: {line}", call.name);
+            Refusal::Denied(line)
+        })
+    }
+
+    /// A call whose answer follows from what the run was given: made again in a replay, and compared.
+    fn local<T: Serialize>(
+        &mut self,
+        name: &'static str,
+        arguments: &impl Serialize,
+        grant: Grant,
+        make: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> wasmtime::Result<Result<T, Refusal>> {
+        let call = self.open(name, arguments)?;
+        let answer = self.allow(&call, grant).and_then(|()| make(self));
+        self.journal.compare(&call, &answer).map_err(diverged)?;
+        Ok(answer)
+    }
+}
+
+/// Adds every interface to the linker, once.
+pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
+    HostImports::add_to_linker::<_, HasSelf<_>>(linker, |context| context)
+}
+
+fn diverged(error: Diverged) -> wasmtime::Error {
+    Ending::Diverged(error).into()
+}
+
+fn host_failed(error: crate::store::StoreError) -> wasmtime::Error {
+    Ending::HostFailed(error.to_string()).into()
+}

@@ -1,0 +1,198 @@
+//! What a plugin asks for (`plugin.toml`, beside its source) and what the operator grants (`plugins.toml`, in the data
+//! directory). A plugin gets what both name.
+
+use super::PluginError;
+use super::limits::Limits;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+/// The operator's file.
+pub const MANIFEST: &str = "plugins.toml";
+
+/// Something that an export may be allowed to use. `job` and `log` carry no authority and need no grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grant {
+    /// Model calls.
+    Llm,
+    /// To see what is left.
+    Credits,
+    /// To list and read files.
+    WorkspaceRead,
+    /// To write files of the task.
+    WorkspaceWrite,
+    /// To search the code index.
+    Index,
+    /// To run checks.
+    Checks,
+    /// To ask the user.
+    Dialogue,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Grant::Llm => "llm",
+            Grant::Credits => "credits",
+            Grant::WorkspaceRead => "workspace-read",
+            Grant::WorkspaceWrite => "workspace-write",
+            Grant::Index => "index",
+            Grant::Checks => "checks",
+            Grant::Dialogue => "dialogue",
+        })
+    }
+}
+
+/// Grants by export.
+pub type Grants = BTreeMap<String, BTreeSet<Grant>>;
+
+/// What the author writes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginManifest {
+    /// The plugin's name.
+    pub name: String,
+    /// The author's version.
+    #[serde(default)]
+    pub version: String,
+    /// `architect`, `implementer` or `indexer`.
+    pub world: String,
+    /// The contract's version.
+    pub api: String,
+    /// One sentence.
+    #[serde(default)]
+    pub description: String,
+    /// What each export asks for.
+    #[serde(default)]
+    pub grants: Grants,
+}
+
+impl PluginManifest {
+    /// Reads `plugin.toml`.
+    pub fn read(path: &Path) -> Result<PluginManifest, PluginError> {
+        read_toml(path)
+    }
+}
+
+/// What the operator writes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorManifest {
+    /// The plugins that may run.
+    #[serde(default, rename = "plugin")]
+    pub plugins: Vec<OperatorEntry>,
+}
+
+/// One plugin of the operator's manifest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorEntry {
+    /// The plugin's name.
+    pub name: String,
+    /// The role it plays.
+    pub world: String,
+    /// Where it came from, for people.
+    pub source: String,
+    /// What its author asks for, as pinned.
+    pub asks: Grants,
+    /// What the operator allows.
+    pub grants: Grants,
+    /// Bounds other than the defaults.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+impl OperatorManifest {
+    /// Reads the file; a missing one is empty.
+    pub fn read(path: &Path) -> Result<OperatorManifest, PluginError> {
+        match path.exists() {
+            true => read_toml(path),
+            false => Ok(OperatorManifest::default()),
+        }
+    }
+
+    /// Writes the file.
+    pub fn write(&self, path: &Path) -> Result<(), PluginError> {
+        write_toml(path, self)
+    }
+}
+
+/// What an export may use, and how to say what is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Granted {
+    plugin: String,
+    export: String,
+    asked: BTreeSet<Grant>,
+    allowed: BTreeSet<Grant>,
+}
+
+impl Granted {
+    /// What this export of this plugin may use.
+    pub fn of(entry: &OperatorEntry, export: &str) -> Granted {
+        let of = |grants: &Grants| grants.get(export).cloned().unwrap_or_default();
+        Granted { plugin: entry.name.clone(), export: export.to_owned(), asked: of(&entry.asks), allowed: of(&entry.grants) }
+    }
+
+    /// Whether it may, or the line that would allow it.
+    pub fn check(&self, grant: Grant) -> Result<(), String> {
+        let (plugin, export) = (&self.plugin, &self.export);
+        if !self.asked.contains(&grant) {
+            return Err(format!("plugin.toml of `{plugin}`: [grants] {export} = [\"{grant}\"]"));
+        }
+        if !self.allowed.contains(&grant) {
+            return Err(format!("{MANIFEST}: plugin `{plugin}`, [plugin.grants] {export} = [\"{grant}\"]"));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, PluginError> {
+    let text = std::fs::read_to_string(path).map_err(|error| PluginError::io(path, error))?;
+    toml::from_str(&text).map_err(|error| PluginError::Manifest { path: path.display().to_string(), why: error.to_string() })
+}
+
+pub(super) fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), PluginError> {
+    let text =
+        toml::to_string(value).map_err(|error| PluginError::Manifest { path: path.display().to_string(), why: error.to_string() })?;
+    // Written beside and renamed, so that a reader never sees half a file.
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).map_err(|error| PluginError::io(&beside, error))?;
+    std::fs::rename(&beside, path).map_err(|error| PluginError::io(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(asks: &[Grant], grants: &[Grant]) -> OperatorEntry {
+        let of = |grants: &[Grant]| Grants::from([("verify".to_owned(), grants.iter().copied().collect())]);
+        OperatorEntry {
+            name: "judge".into(),
+            world: "architect".into(),
+            source: "here".into(),
+            asks: of(asks),
+            grants: of(grants),
+            limits: Limits::default(),
+        }
+    }
+
+    #[test]
+    fn a_grant_needs_author_and_operator() {
+        let cases = [
+            (&[Grant::Llm][..], &[Grant::Llm][..], None),
+            (&[], &[Grant::Llm], Some("plugin.toml of `judge`")),
+            (&[Grant::Llm], &[], Some("plugins.toml: plugin `judge`")),
+        ];
+        for (asks, grants, expected) in cases {
+            let result = Granted::of(&entry(asks, grants), "verify").check(Grant::Llm);
+            assert_eq!(result.as_ref().err().map(|line| line.starts_with(expected.unwrap_or("-"))), expected.map(|_| true), "{result:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_of_one_export_is_none_of_another() {
+        assert!(Granted::of(&entry(&[Grant::Llm], &[Grant::Llm]), "elicit").check(Grant::Llm).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! The pinned plugins, compiled, checked against their world and ready to instantiate.
+
+use super::PluginError;
+use super::api::v0_1_0 as api;
+use super::engine;
+use super::imports::{Context, add_to_linker};
+use super::inspect;
+use super::limits::Limits;
+use super::lock::Pins;
+use super::manifest::{Granted, OperatorEntry};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+/// The role of a plugin, with its instance template.
+pub enum World {
+    /// Elicits, plans, verifies.
+    Architect(api::architect::ArchitectPre<Context>),
+    /// Implements.
+    Implementer(api::implementer::ImplementerPre<Context>),
+    /// Cuts files into chunks.
+    Indexer(api::indexer::IndexerPre<Context>),
+}
+
+/// A plugin that can run.
+pub struct Loaded {
+    /// Its name.
+    pub name: String,
+    /// The digest of its bytes.
+    pub sha256: String,
+    /// Its bounds.
+    pub limits: Limits,
+    /// The engine that compiled it.
+    pub engine: Engine,
+    /// Its role.
+    pub world: World,
+    entry: OperatorEntry,
+}
+
+impl Loaded {
+    /// What this export may use.
+    pub fn granted(&self, export: &str) -> Granted {
+        Granted::of(&self.entry, export)
+    }
+}
+
+/// All plugins of a data directory.
+pub struct Registry {
+    engine: Engine,
+    linker: Linker<Context>,
+    /// Manifest and lock.
+    pub pins: Pins,
+    loaded: Mutex<BTreeMap<String, Arc<Loaded>>>,
+}
+
+impl Registry {
+    /// Reads manifest and lock; plugins are compiled when they are first needed, and cached on disk.
+    pub fn open(directory: &Path) -> Result<Registry, PluginError> {
+        let engine = engine::build(&directory.join("cache"))?;
+        let mut linker = Linker::new(&engine);
+        add_to_linker(&mut linker).map_err(|error| PluginError::engine("host", &error))?;
+        Ok(Registry { engine, linker, pins: Pins::read(directory)?, loaded: Mutex::new(BTreeMap::new()) })
+    }
+
+    /// The plugin that plays this role.
+    pub fn for_world(&self, world: &str) -> Result<Arc<Loaded>, PluginError> {
+        let name = self.pins.for_world(world).ok_or_else(|| PluginError::Unknown(world.to_owned()))?.name.clone();
+        self.get(&name)
+    }
+
+    /// The plugin of this name.
+    pub fn get(&self, name: &str) -> Result<Arc<Loaded>, PluginError> {
+        if let Some(plugin) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(plugin.clone());
+        }
+        let plugin = Arc::new(self.load(name)?);
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), plugin.clone());
+        Ok(plugin)
+    }
+
+    /// Compiles bytes without pinning them, to look at them.
+    pub fn compile(&self, name: &str, bytes: &[u8]) -> Result<Component, PluginError> {
+        Component::from_binary(&self.engine, bytes).map_err(|error| PluginError::engine(name, &error))
+    }
+
+    fn load(&self, name: &str) -> Result<Loaded, PluginError> {
+        let (entry, pinned, bytes) = self.pins.load(name)?;
+        let component = self.compile(name, &bytes)?;
+        let problems = inspect::problems(&self.engine, &component, &pinned.world);
+        let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: pinned.world.clone(), problems };
+        if !problems.is_empty() {
+            return Err(wrong(problems));
+        }
+        let mismatch = |error: wasmtime::Error| wrong(vec![format!("{error:#}")]);
+        let instance = self.linker.instantiate_pre(&component).map_err(mismatch)?;
+        let world = match entry.world.as_str() {
+            "architect" => World::Architect(api::architect::ArchitectPre::new(instance).map_err(mismatch)?),
+            "implementer" => World::Implementer(api::implementer::ImplementerPre::new(instance).map_err(mismatch)?),
+            "indexer" => World::Indexer(api::indexer::IndexerPre::new(instance).map_err(mismatch)?),
+            other => return Err(wrong(vec![format!("there is no world `{other}`; there are architect, implementer and indexer")])),
+        };
+        Ok(Loaded {
+            name: name.to_owned(),
+            sha256: pinned.sha256.clone(),
+            limits: entry.limits,
+            engine: self.engine.clone(),
+            world,
+            entry: entry.clone(),
+        })
+    }
+}

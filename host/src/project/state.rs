@@ -1,0 +1,521 @@
+//! The state machine. [`decide`] takes a state and an event and returns the next state with the actions that must be
+//! committed together with it; [`State::next`] says what is to be done, so that a host that starts again needs nothing but the
+//! stored state to go on.
+
+use super::nouns::{AcceptedTask, Answer, Brief, CheckResult, CheckStatus, Finding, Plan, Question, Verdict};
+use crate::ledger::NanoUsd;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Two tries bring nine tenths of the gain, the third goes to a stronger model; a fourth only costs.
+pub const TASK_TRIES_MAX: u32 = 3;
+/// Understanding and planning either work at once or the idea needs a person.
+pub const STEP_TRIES_MAX: u32 = 2;
+
+/// Where a project is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The architect finds out what is wanted.
+    Eliciting,
+    /// The architect cuts it into tasks.
+    Planning,
+    /// The user sees plan and price.
+    Quoted,
+    /// The implementer works, task by task.
+    Building,
+    /// The result is written out.
+    Delivering,
+    /// The user has it.
+    Delivered,
+    /// It could not be done, or not all of it.
+    Failed(String),
+    /// The user stopped it.
+    Cancelled,
+    /// It waits, and goes on where it was.
+    Paused(Pause, Box<Phase>),
+}
+
+impl Phase {
+    /// One word, for listings.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Phase::Eliciting => "eliciting",
+            Phase::Planning => "planning",
+            Phase::Quoted => "quoted",
+            Phase::Building => "building",
+            Phase::Delivering => "delivering",
+            Phase::Delivered => "delivered",
+            Phase::Failed(_) => "failed",
+            Phase::Cancelled => "cancelled",
+            Phase::Paused(..) => "paused",
+        }
+    }
+}
+
+/// Why a project waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pause {
+    /// The wallet is empty.
+    Credits,
+    /// The ceiling is reached.
+    Ceiling,
+    /// The model server does not answer; the text says what was tried.
+    Provider(String),
+    /// The user asked for it.
+    User,
+    /// Something that an operator has to mend.
+    Operator(String),
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pause::Credits => write!(out, "the wallet is empty"),
+            Pause::Ceiling => write!(out, "the ceiling does not cover the next step"),
+            Pause::Provider(why) => write!(out, "the model server did not answer: {why}"),
+            Pause::User => write!(out, "paused by the user"),
+            Pause::Operator(why) => write!(out, "an operator has to look: {why}"),
+        }
+    }
+}
+
+/// A project, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Where it is.
+    pub phase: Phase,
+    /// What the user sent.
+    pub idea: String,
+    /// What was understood.
+    pub brief: Option<Brief>,
+    /// What is to be done.
+    pub plan: Option<Plan>,
+    /// One for each task of the plan, in its order.
+    pub tasks: Vec<Progress>,
+    /// A question that waits for the user.
+    pub question: Option<Question>,
+    /// What the user accepted to spend at most.
+    pub ceiling: Option<NanoUsd>,
+    /// Tries of the current step, for the steps that belong to no task.
+    pub step_tries: u32,
+}
+
+/// How a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where it is.
+    pub status: TaskStatus,
+    /// Tries begun.
+    pub attempt: u32,
+    /// Why the last try was rejected.
+    pub findings: Vec<Finding>,
+    /// What the checks did last.
+    pub results: Vec<CheckResult>,
+    /// What the implementer said it did.
+    pub summary: String,
+    /// The files of the last try. A try that was rejected is what the next one mends.
+    pub candidate: Option<String>,
+}
+
+/// Where a task is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskStatus {
+    /// Not yet, or to be tried again.
+    Waiting,
+    /// Written, to be judged.
+    Written,
+    /// Good.
+    Accepted,
+    /// Given up.
+    Failed(String),
+    /// Not tried, because it needs a task that failed.
+    Skipped,
+}
+
+/// One call of one plugin export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// `architect.elicit`
+    Elicit,
+    /// `architect.make-plan`
+    MakePlan,
+    /// `implementer.implement`
+    Implement {
+        /// Which task.
+        task: String,
+        /// Which try.
+        attempt: u32,
+    },
+    /// `architect.verify`
+    Verify {
+        /// Which task.
+        task: String,
+        /// Which try.
+        attempt: u32,
+    },
+}
+
+impl Step {
+    /// The export it calls.
+    pub fn export(&self) -> &'static str {
+        match self {
+            Step::Elicit => "elicit",
+            Step::MakePlan => "make-plan",
+            Step::Implement { .. } => "implement",
+            Step::Verify { .. } => "verify",
+        }
+    }
+
+    /// The plugin's role.
+    pub fn world(&self) -> &'static str {
+        match self {
+            Step::Implement { .. } => "implementer",
+            _ => "architect",
+        }
+    }
+
+    /// The task it works on.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Step::Implement { task, .. } | Step::Verify { task, .. } => Some(task),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Run this step; the text names it uniquely within the project.
+    Run(Step, String),
+    /// Wait for the user's answer.
+    Ask(Question),
+    /// Wait for the user's approval.
+    Approve,
+    /// Write the result out.
+    Deliver,
+    /// Nothing: it is over, or it waits to be resumed.
+    Stop,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The brief is there.
+    Elicited(Brief),
+    /// The agent asks; its run is suspended.
+    Asked(Question),
+    /// The user answered.
+    Answered(Answer),
+    /// The plan is there and sound.
+    Planned(Plan),
+    /// The user accepts plan and ceiling.
+    Approved(NanoUsd),
+    /// A try is written.
+    Implemented {
+        /// Its files.
+        tree: String,
+        /// What the implementer says it did.
+        summary: String,
+    },
+    /// The try was judged.
+    Verified {
+        /// What the checks did.
+        results: Vec<CheckResult>,
+        /// What the architect says.
+        verdict: Verdict,
+    },
+    /// The step ended without a result.
+    StepFailed(String),
+    /// It can't go on for now.
+    Paused(Pause),
+    /// It can.
+    Resumed,
+    /// The user stops it.
+    Cancelled,
+    /// The result is written out.
+    Delivered,
+}
+
+/// What must be committed together with the new state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Bind the project's budget to this ceiling.
+    SetCeiling(NanoUsd),
+    /// The task's files become the project's.
+    Accept {
+        /// Which task.
+        task: String,
+        /// Its title.
+        title: String,
+        /// What was done.
+        summary: String,
+        /// Its files.
+        tree: String,
+    },
+    /// Give back what the task's runs were charged.
+    Refund {
+        /// Which task.
+        task: String,
+    },
+}
+
+/// An event that makes no sense in this state; it changes nothing.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a project that is {phase} has no use for this: {event}")]
+pub struct Unexpected {
+    phase: &'static str,
+    event: String,
+}
+
+impl State {
+    /// A project that was just begun.
+    pub fn new(idea: impl Into<String>) -> State {
+        State {
+            phase: Phase::Eliciting,
+            idea: idea.into(),
+            brief: None,
+            plan: None,
+            tasks: Vec::new(),
+            question: None,
+            ceiling: None,
+            step_tries: 0,
+        }
+    }
+
+    /// What is to be done now.
+    pub fn next(&self) -> Next {
+        if let Some(question) = &self.question
+            && matches!(self.phase, Phase::Eliciting | Phase::Planning)
+        {
+            return Next::Ask(question.clone());
+        }
+        match &self.phase {
+            Phase::Eliciting => Next::Run(Step::Elicit, format!("elicit {}", self.step_tries + 1)),
+            Phase::Planning => Next::Run(Step::MakePlan, format!("make-plan {}", self.step_tries + 1)),
+            Phase::Quoted => Next::Approve,
+            Phase::Building => match self.current() {
+                Some((task, progress)) => {
+                    let task = task.to_owned();
+                    let attempt = progress.attempt + 1;
+                    let step = match progress.status {
+                        TaskStatus::Written => Step::Verify { task, attempt },
+                        _ => Step::Implement { task, attempt },
+                    };
+                    let name = format!("{} {} {attempt}.{}", step.export(), step.task().unwrap_or_default(), self.step_tries + 1);
+                    Next::Run(step, name)
+                }
+                None => Next::Deliver,
+            },
+            Phase::Delivering => Next::Deliver,
+            Phase::Delivered | Phase::Failed(_) | Phase::Cancelled | Phase::Paused(..) => Next::Stop,
+        }
+    }
+
+    /// The task at hand.
+    fn current(&self) -> Option<(&str, &Progress)> {
+        let position = self.current_position()?;
+        Some((self.plan.as_ref()?.tasks.get(position)?.id.as_str(), &self.tasks[position]))
+    }
+
+    /// How this task stands.
+    pub fn progress(&self, task: &str) -> Option<&Progress> {
+        let plan = self.plan.as_ref()?;
+        plan.tasks.iter().zip(&self.tasks).find(|(entry, _)| entry.id == task).map(|(_, progress)| progress)
+    }
+
+    /// The tasks accepted so far, in the plan's order.
+    pub fn accepted(&self) -> Vec<AcceptedTask> {
+        let tasks = self.plan.iter().flat_map(|plan| &plan.tasks).zip(&self.tasks);
+        tasks
+            .filter(|(_, progress)| progress.status == TaskStatus::Accepted)
+            .map(|(task, progress)| AcceptedTask { id: task.id.clone(), title: task.title.clone(), summary: progress.summary.clone() })
+            .collect()
+    }
+
+    /// Tasks that were given up or skipped.
+    pub fn tasks_lost(&self) -> usize {
+        self.tasks.iter().filter(|task| matches!(task.status, TaskStatus::Failed(_) | TaskStatus::Skipped)).count()
+    }
+}
+
+/// What this event makes of this state.
+pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexpected> {
+    let mut new = state.clone();
+    let mut actions = Vec::new();
+    match (&state.phase, event) {
+        (Phase::Eliciting, Event::Elicited(brief)) => {
+            new.brief = Some(brief);
+            new.enter(Phase::Planning);
+        }
+        (Phase::Eliciting | Phase::Planning, Event::Asked(question)) => new.question = Some(question),
+        (Phase::Eliciting | Phase::Planning, Event::Answered(_)) if state.question.is_some() => new.question = None,
+        (Phase::Planning, Event::Planned(plan)) => {
+            new.tasks = plan.tasks.iter().map(|_| Progress::new()).collect();
+            new.plan = Some(plan);
+            new.enter(Phase::Quoted);
+        }
+        (Phase::Quoted, Event::Approved(ceiling)) => {
+            new.ceiling = Some(ceiling);
+            actions.push(Action::SetCeiling(ceiling));
+            new.enter(Phase::Building);
+        }
+        (Phase::Paused(..), Event::Approved(ceiling)) if state.ceiling.is_some() => {
+            new.ceiling = Some(ceiling);
+            actions.push(Action::SetCeiling(ceiling));
+        }
+        (Phase::Building, Event::Implemented { tree, summary }) => {
+            let position = new.current_position().ok_or_else(|| unexpected(state, "implemented"))?;
+            let progress = &mut new.tasks[position];
+            progress.status = TaskStatus::Written;
+            progress.candidate = Some(tree);
+            progress.summary = summary;
+            new.step_tries = 0;
+        }
+        (Phase::Building, Event::Verified { results, verdict }) => {
+            new.judge(results, verdict, &mut actions).ok_or_else(|| unexpected(state, "verified"))?;
+        }
+        (Phase::Building, Event::StepFailed(why)) => {
+            new.step_failed(why, &mut actions).ok_or_else(|| unexpected(state, "step failed"))?;
+        }
+        (Phase::Eliciting | Phase::Planning, Event::StepFailed(why)) => {
+            new.step_tries += 1;
+            new.question = None;
+            if new.step_tries >= STEP_TRIES_MAX {
+                new.enter(Phase::Failed(why));
+            }
+        }
+        (Phase::Building | Phase::Delivering, Event::Delivered) => {
+            let lost = state.tasks_lost();
+            new.enter(match lost {
+                0 => Phase::Delivered,
+                _ => Phase::Failed(format!("{lost} of {} tasks could not be done; what works was delivered", state.tasks.len())),
+            });
+        }
+        (Phase::Paused(_, before), Event::Resumed) => new.phase = (**before).clone(),
+        (Phase::Delivered | Phase::Failed(_) | Phase::Cancelled, event) => return Err(unexpected(state, &format!("{event:?}"))),
+        (_, Event::Cancelled) => {
+            new.question = None;
+            new.phase = Phase::Cancelled;
+        }
+        (Phase::Paused(_, before), Event::Paused(pause)) => new.phase = Phase::Paused(pause, before.clone()),
+        (phase, Event::Paused(pause)) => new.phase = Phase::Paused(pause, Box::new(phase.clone())),
+        (_, event) => return Err(unexpected(state, &format!("{event:?}"))),
+    }
+    Ok((new, actions))
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress {
+            status: TaskStatus::Waiting,
+            attempt: 0,
+            findings: Vec::new(),
+            results: Vec::new(),
+            summary: String::new(),
+            candidate: None,
+        }
+    }
+}
+
+impl State {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.step_tries = 0;
+        self.question = None;
+    }
+
+    /// The first task that is neither done nor given up.
+    fn current_position(&self) -> Option<usize> {
+        self.tasks.iter().position(|progress| matches!(progress.status, TaskStatus::Waiting | TaskStatus::Written))
+    }
+
+    /// Checks decide first: a verdict can lower what they showed, never raise it.
+    fn judge(&mut self, results: Vec<CheckResult>, verdict: Verdict, actions: &mut Vec<Action>) -> Option<()> {
+        let position = self.current_position()?;
+        let task = self.plan.as_ref()?.tasks.get(position)?.clone();
+        let mut findings: Vec<Finding> = results
+            .iter()
+            .filter(|result| result.status == CheckStatus::Failed)
+            .map(|result| Finding {
+                path: String::new(),
+                line: 0,
+                message: format!("check {} failed: {}", result.check, result.detail),
+                requirement: Some(result.requirement.clone()),
+            })
+            .collect();
+        if let Verdict::Rejected(more) = verdict {
+            findings.extend(more);
+            if findings.is_empty() {
+                findings.push(Finding::general("it was rejected without a reason"));
+            }
+        }
+        let progress = &mut self.tasks[position];
+        progress.results = results;
+        if !findings.is_empty() {
+            self.reject(position, findings, actions);
+            return Some(());
+        }
+        progress.status = TaskStatus::Accepted;
+        progress.findings.clear();
+        actions.push(Action::Accept {
+            task: task.id,
+            title: task.title,
+            summary: progress.summary.clone(),
+            tree: progress.candidate.take()?,
+        });
+        self.step_tries = 0;
+        Some(())
+    }
+
+    /// A step of a task ended without a result. Judging is repeated once; a try without files counts as a try.
+    fn step_failed(&mut self, why: String, actions: &mut Vec<Action>) -> Option<()> {
+        let position = self.current_position()?;
+        if self.tasks[position].status == TaskStatus::Written && self.step_tries + 1 < STEP_TRIES_MAX {
+            self.step_tries += 1;
+        } else {
+            self.reject(position, vec![Finding::general(why)], actions);
+        }
+        Some(())
+    }
+
+    fn reject(&mut self, position: usize, findings: Vec<Finding>, actions: &mut Vec<Action>) {
+        self.step_tries = 0;
+        let progress = &mut self.tasks[position];
+        progress.attempt += 1;
+        progress.status = TaskStatus::Waiting;
+        if progress.attempt >= TASK_TRIES_MAX {
+            let why = findings.first().map_or_else(String::new, |finding| finding.message.clone());
+            progress.status = TaskStatus::Failed(why);
+            if let Some(plan) = &self.plan {
+                actions.push(Action::Refund { task: plan.tasks[position].id.clone() });
+            }
+            self.skip_dependants();
+        }
+        self.tasks[position].findings = findings;
+    }
+
+    /// Whatever needs a lost task is lost as well. The plan's order makes one pass enough.
+    fn skip_dependants(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        for position in 0..plan.tasks.len() {
+            let needs_lost = plan.tasks[position].depends_on.iter().any(|needed| {
+                plan.tasks
+                    .iter()
+                    .zip(&self.tasks)
+                    .any(|(task, progress)| &task.id == needed && matches!(progress.status, TaskStatus::Failed(_) | TaskStatus::Skipped))
+            });
+            if needs_lost && self.tasks[position].status == TaskStatus::Waiting {
+                self.tasks[position].status = TaskStatus::Skipped;
+            }
+        }
+    }
+}
+
+fn unexpected(state: &State, event: &str) -> Unexpected {
+    Unexpected { phase: state.phase.word(), event: event.chars().take(80).collect() }
+}

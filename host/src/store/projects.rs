@@ -1,0 +1,296 @@
+//! Projects, their questions and their events. [`Store::commit`] is the one place where a project changes: the new state, the
+//! end of the run that caused it, its files and its money commit together or not at all.
+
+use super::runs::{JournalRow, RunEnd, flush};
+use super::{Result, Store, StoreError, files, from_json, ledger, now_ms, to_json};
+use crate::ledger::NanoUsd;
+use crate::project::{Action, Answer, Question, State};
+use crate::workspace::Files;
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+
+/// A stored project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Short and unique.
+    pub id: String,
+    /// Who pays.
+    pub wallet: String,
+    /// Where it stands.
+    pub state: State,
+    /// Counts the changes; a change names the version it was made from.
+    pub version: i64,
+    /// Somebody wants it to stop.
+    pub cancel_requested: bool,
+    /// When it began.
+    pub created_ms: i64,
+    /// When it changed last.
+    pub updated_ms: i64,
+}
+
+/// A line of `atelier history`.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Listed {
+    /// The project's id.
+    pub id: String,
+    /// Its title, or the beginning of the idea.
+    pub title: String,
+    /// Where it stands, one word.
+    pub phase: String,
+    /// What it was charged, less refunds, in nano-USD.
+    pub spent: NanoUsd,
+    /// When it changed last.
+    pub updated_ms: i64,
+}
+
+/// Something that happened, for people who watch.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct StoredEvent {
+    /// Its number within the project.
+    pub seq: i64,
+    /// Such as `progress`, `accepted`, `paused`.
+    pub kind: String,
+    /// What to show.
+    pub text: String,
+    /// When.
+    pub at_ms: i64,
+}
+
+/// A question that suspends a run.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The run that asks.
+    pub run: String,
+    /// The number of the host call that the answer completes.
+    pub seq: u32,
+    /// Of the call.
+    pub fingerprint: String,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// One change of a project, with all that belongs to it.
+#[derive(Default)]
+pub struct Change {
+    /// The end of the run that caused it.
+    pub run_end: Option<RunEnd>,
+    /// Host calls of that run that were not stored yet.
+    pub journal: Vec<JournalRow>,
+    /// What must happen to files and money.
+    pub actions: Vec<Action>,
+    /// A tree that the new state names.
+    pub files: Option<Files>,
+    /// A question that suspends the run.
+    pub asked: Option<Asked>,
+    /// For people who watch: kind and text.
+    pub event: Option<(&'static str, String)>,
+}
+
+impl Store {
+    /// Makes a project with its budget. The wallet must exist.
+    pub async fn create_project(&self, id: &str, wallet: &str, state: &State, limit: NanoUsd) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "insert into project (id, wallet, idea, title, phase, state, version, created_ms, updated_ms)
+             values (?, ?, ?, ?, ?, ?, 1, ?, ?)",
+        )
+        .bind(id)
+        .bind(wallet)
+        .bind(&state.idea)
+        .bind(title(state))
+        .bind(state.phase.word())
+        .bind(to_json(state))
+        .bind(now_ms())
+        .bind(now_ms())
+        .execute(&mut *tx)
+        .await?;
+        ledger::open_budget(&mut tx, &ledger::project_budget(id), "project", None, limit).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The project with this id.
+    pub async fn project(&self, id: &str) -> Result<Project> {
+        let row = sqlx::query("select * from project where id = ?")
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await?
+            .ok_or_else(|| StoreError::UnknownProject(id.chars().take(40).collect()))?;
+        Ok(Project {
+            id: row.get("id"),
+            wallet: row.get("wallet"),
+            state: from_json("project", row.get("state"))?,
+            version: row.get("version"),
+            cancel_requested: row.get("cancel_requested"),
+            created_ms: row.get("created_ms"),
+            updated_ms: row.get("updated_ms"),
+        })
+    }
+
+    /// All projects, the last changed first.
+    pub async fn history(&self, limit: u32) -> Result<Vec<Listed>> {
+        let rows = sqlx::query(
+            "select id, title, phase, updated_ms,
+                    (select coalesce(sum(charged), 0) from hold where hold.project = project.id)
+                  - (select coalesce(sum(amount), 0) from entry join run on run.id = entry.ref
+                     where entry.kind = 'refund' and run.project = project.id) as spent
+             from project order by updated_ms desc limit ?",
+        )
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await?;
+        Ok(rows
+            .iter()
+            .map(|row| Listed {
+                id: row.get("id"),
+                title: row.get("title"),
+                phase: row.get("phase"),
+                spent: NanoUsd(row.get("spent")),
+                updated_ms: row.get("updated_ms"),
+            })
+            .collect())
+    }
+
+    /// Makes one change. Fails with [`StoreError::Conflict`] if the project is no longer as it was read.
+    pub async fn commit(&self, project: &Project, state: &State, change: Change) -> Result<Project> {
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "update project set state = ?, phase = ?, title = ?, version = version + 1, updated_ms = ? where id = ? and version = ?",
+        )
+        .bind(to_json(state))
+        .bind(state.phase.word())
+        .bind(title(state))
+        .bind(now_ms())
+        .bind(&project.id)
+        .bind(project.version)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() != 1 {
+            return Err(StoreError::Conflict(project.id.clone()));
+        }
+        flush(&mut tx, &change.journal).await?;
+        if let Some(files) = &change.files {
+            files::save(&mut tx, files).await?;
+        }
+        if let Some(asked) = &change.asked {
+            save_question(&mut tx, &project.id, asked).await?;
+        }
+        if let Some(end) = &change.run_end {
+            super::runs::end(&mut tx, end).await?;
+        }
+        for action in &change.actions {
+            act(&mut tx, project, action).await?;
+        }
+        if let Some((kind, text)) = &change.event {
+            append_event(&mut tx, &project.id, kind, text).await?;
+        }
+        tx.commit().await?;
+        Ok(Project { state: state.clone(), version: project.version + 1, ..project.clone() })
+    }
+
+    /// Stores the answer as the result of the host call that asked, together with the state that no longer waits for it.
+    pub async fn answer(&self, project: &Project, state: &State, answer: &Answer) -> Result<Project> {
+        let row = sqlx::query("select * from question where project = ? and answer is null order by asked_ms desc, seq desc limit 1")
+            .bind(&project.id)
+            .fetch_optional(&self.read)
+            .await?;
+        let mut change = Change::default();
+        if let Some(row) = row {
+            let response: std::result::Result<Answer, crate::project::Refusal> = Ok(answer.clone());
+            change.journal.push(JournalRow::kept(
+                row.get("run"),
+                row.get("seq"),
+                "dialogue.ask",
+                row.get("fingerprint"),
+                to_json(&response),
+            ));
+            sqlx::query("update question set answer = ? where run = ? and seq = ?")
+                .bind(to_json(answer))
+                .bind(row.get::<String, _>("run"))
+                .bind(row.get::<u32, _>("seq"))
+                .execute(&self.write)
+                .await?;
+        }
+        self.commit(project, state, change).await
+    }
+
+    /// Notes that somebody wants the project to stop; the worker that has it reads this.
+    pub async fn request_cancel(&self, id: &str, wanted: bool) -> Result<()> {
+        let changed =
+            sqlx::query("update project set cancel_requested = ? where id = ?").bind(wanted).bind(id).execute(&self.write).await?;
+        match changed.rows_affected() {
+            0 => Err(StoreError::UnknownProject(id.chars().take(40).collect())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody wants the project to stop.
+    pub async fn cancel_requested(&self, id: &str) -> Result<bool> {
+        Ok(sqlx::query_scalar("select cancel_requested from project where id = ?").bind(id).fetch_one(&self.read).await?)
+    }
+
+    /// Adds a line for people who watch.
+    pub async fn note(&self, project: &str, kind: &str, text: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        append_event(&mut tx, project, kind, text).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What happened to a project, oldest first.
+    pub async fn events(&self, project: &str, after: i64) -> Result<Vec<StoredEvent>> {
+        let rows = sqlx::query("select seq, kind, text, at_ms from event where project = ? and seq > ? order by seq")
+            .bind(project)
+            .bind(after)
+            .fetch_all(&self.read)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| StoredEvent { seq: row.get("seq"), kind: row.get("kind"), text: row.get("text"), at_ms: row.get("at_ms") })
+            .collect())
+    }
+}
+
+async fn act(tx: &mut Transaction<'static, Sqlite>, project: &Project, action: &Action) -> Result<()> {
+    match action {
+        Action::SetCeiling(ceiling) => ledger::set_ceiling(tx, &project.id, *ceiling).await,
+        Action::Accept { task, title, summary, tree } => files::snapshot(tx, &project.id, task, title, summary, tree).await,
+        Action::Refund { task } => ledger::refund_task(tx, &project.id, &project.wallet, task).await,
+    }
+}
+
+async fn save_question(tx: &mut SqliteConnection, project: &str, asked: &Asked) -> Result<()> {
+    sqlx::query(
+        "insert into question (project, run, seq, fingerprint, question, asked_ms) values (?, ?, ?, ?, ?, ?) on conflict do nothing",
+    )
+    .bind(project)
+    .bind(&asked.run)
+    .bind(asked.seq)
+    .bind(&asked.fingerprint)
+    .bind(to_json(&asked.question))
+    .bind(now_ms())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn append_event(tx: &mut SqliteConnection, project: &str, kind: &str, text: &str) -> Result<()> {
+    sqlx::query(
+        "insert into event (project, seq, kind, text, at_ms)
+         values (?1, (select coalesce(max(seq), 0) + 1 from event where project = ?1), ?2, ?3, ?4)",
+    )
+    .bind(project)
+    .bind(kind)
+    .bind(text)
+    .bind(now_ms())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A name for listings before there is a brief.
+fn title(state: &State) -> String {
+    match &state.brief {
+        Some(brief) => brief.title.clone(),
+        None => state.idea.lines().next().unwrap_or_default().chars().take(60).collect(),
+    }
+}

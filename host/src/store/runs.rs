@@ -1,0 +1,266 @@
+//! Runs and the journal of their host calls. A run is one step of one project, stable across replays; the journal holds what
+//! the host answered, so that a host that starts again can lead a fresh instance to the same point.
+
+use super::{Result, Store, now_ms};
+use crate::ledger::NanoUsd;
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+
+/// One host call of one run, answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalRow {
+    /// The run.
+    pub run: String,
+    /// The call's number, from 0.
+    pub seq: u32,
+    /// Such as `llm.complete`.
+    pub call: String,
+    /// SHA-256 of the arguments.
+    pub fingerprint: String,
+    /// The answer, where it can't be computed again.
+    pub response: Option<String>,
+    /// SHA-256 of the answer.
+    pub response_sha256: String,
+}
+
+impl JournalRow {
+    /// A call whose answer is kept.
+    pub fn kept(run: String, seq: u32, call: &str, fingerprint: String, response: String) -> JournalRow {
+        let response_sha256 = crate::workspace::sha256(response.as_bytes());
+        JournalRow { run, seq, call: call.to_owned(), fingerprint, response: Some(response), response_sha256 }
+    }
+
+    /// A call that a replay makes again; only its answer's hash is kept, to notice a divergence.
+    pub fn recomputed(run: String, seq: u32, call: &str, fingerprint: String, response_sha256: String) -> JournalRow {
+        JournalRow { run, seq, call: call.to_owned(), fingerprint, response: None, response_sha256 }
+    }
+}
+
+/// A run that is under way or was.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// `PROJECT.NUMBER`.
+    pub id: String,
+    /// The tree it started from.
+    pub base_tree: String,
+    /// How often an instance was started for it.
+    pub incarnations: u32,
+}
+
+/// What a new run needs.
+#[derive(Clone, Debug)]
+pub struct NewRun<'a> {
+    /// Its project.
+    pub project: &'a str,
+    /// The step's name, unique within the project.
+    pub step: &'a str,
+    /// The task it works on.
+    pub task: Option<&'a str>,
+    /// The task's try.
+    pub attempt: u32,
+    /// The plugin's name.
+    pub plugin: &'a str,
+    /// The plugin's digest.
+    pub plugin_sha256: &'a str,
+    /// The tree it starts from.
+    pub base_tree: &'a str,
+    /// What its task may spend.
+    pub task_limit: NanoUsd,
+    /// What it may spend itself.
+    pub run_limit: NanoUsd,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// Which.
+    pub run: String,
+    /// `done`, `failed` or `diverged`.
+    pub outcome: &'static str,
+    /// Why, for people.
+    pub detail: String,
+    /// Instructions, roughly.
+    pub fuel: u64,
+    /// All its memories together, at their largest.
+    pub memory_peak_bytes: u64,
+    /// How many host calls it made.
+    pub host_calls: u32,
+    /// Give back what it was charged.
+    pub refund: bool,
+}
+
+/// A run as the report shows it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct RunRecord {
+    /// `PROJECT.NUMBER`.
+    pub id: String,
+    /// The step.
+    pub step: String,
+    /// The plugin.
+    pub plugin: String,
+    /// Its digest.
+    pub plugin_sha256: String,
+    /// How it ended.
+    pub outcome: String,
+    /// Why.
+    pub detail: String,
+    /// Instances started for it.
+    pub incarnations: u32,
+    /// Instructions, roughly.
+    pub fuel: i64,
+    /// Largest memory.
+    pub memory_peak_bytes: i64,
+}
+
+impl Store {
+    /// The open run of this step, or a new one, with one more incarnation counted. An open run of another plugin version is
+    /// closed: its journal can't lead this one to the same point.
+    pub async fn open_run(&self, new: &NewRun<'_>) -> Result<(Run, Vec<JournalRow>)> {
+        let mut tx = self.begin().await?;
+        let open =
+            sqlx::query("select id, base_tree, incarnations, plugin_sha256 from run where project = ? and step = ? and outcome = 'open'")
+                .bind(new.project)
+                .bind(new.step)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let run = match open {
+            Some(row) if row.get::<String, _>("plugin_sha256") == new.plugin_sha256 => {
+                Run { id: row.get("id"), base_tree: row.get("base_tree"), incarnations: row.get::<u32, _>("incarnations") + 1 }
+            }
+            other => {
+                if let Some(row) = other {
+                    sqlx::query("update run set outcome = 'diverged', detail = 'the pinned plugin changed', ended_ms = ? where id = ?")
+                        .bind(now_ms())
+                        .bind(row.get::<String, _>("id"))
+                        .execute(&mut *tx)
+                        .await?;
+                }
+                insert(&mut tx, new).await?
+            }
+        };
+        sqlx::query("update run set incarnations = ? where id = ?").bind(run.incarnations).bind(&run.id).execute(&mut *tx).await?;
+        let rows = sqlx::query("select * from journal where run = ? order by seq").bind(&run.id).fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        let journal = rows
+            .iter()
+            .map(|row| JournalRow {
+                run: run.id.clone(),
+                seq: row.get("seq"),
+                call: row.get("call"),
+                fingerprint: row.get("fingerprint"),
+                response: row.get("response"),
+                response_sha256: row.get("response_sha256"),
+            })
+            .collect();
+        Ok((run, journal))
+    }
+
+    /// Stores host calls outside of any other change.
+    pub async fn flush_journal(&self, rows: &[JournalRow]) -> Result<()> {
+        let mut tx = self.begin().await?;
+        flush(&mut tx, rows).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a run without changing its project.
+    pub async fn end_run(&self, end: &RunEnd) -> Result<()> {
+        let mut tx = self.begin().await?;
+        self::end(&mut tx, end).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How many runs of this step diverged from their journal.
+    pub async fn diverged_runs(&self, project: &str, step: &str) -> Result<u32> {
+        Ok(sqlx::query_scalar("select count(*) from run where project = ? and step = ? and outcome = 'diverged'")
+            .bind(project)
+            .bind(step)
+            .fetch_one(&self.read)
+            .await?)
+    }
+
+    /// All runs of a project, oldest first.
+    pub async fn runs(&self, project: &str) -> Result<Vec<RunRecord>> {
+        let rows = sqlx::query("select * from run where project = ? order by number").bind(project).fetch_all(&self.read).await?;
+        Ok(rows
+            .iter()
+            .map(|row| RunRecord {
+                id: row.get("id"),
+                step: row.get("step"),
+                plugin: row.get("plugin"),
+                plugin_sha256: row.get("plugin_sha256"),
+                outcome: row.get("outcome"),
+                detail: row.get("detail"),
+                incarnations: row.get("incarnations"),
+                fuel: row.get("fuel"),
+                memory_peak_bytes: row.get("memory_peak_bytes"),
+            })
+            .collect())
+    }
+}
+
+async fn insert(tx: &mut Transaction<'static, Sqlite>, new: &NewRun<'_>) -> Result<Run> {
+    let number: i64 =
+        sqlx::query_scalar("select coalesce(max(number), 0) + 1 from run where project = ?").bind(new.project).fetch_one(&mut **tx).await?;
+    let id = format!("{}.{number}", new.project);
+    sqlx::query(
+        "insert into run (id, project, number, step, task, attempt, plugin, plugin_sha256, base_tree, outcome, created_ms)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",
+    )
+    .bind(&id)
+    .bind(new.project)
+    .bind(number)
+    .bind(new.step)
+    .bind(new.task)
+    .bind(new.attempt)
+    .bind(new.plugin)
+    .bind(new.plugin_sha256)
+    .bind(new.base_tree)
+    .bind(now_ms())
+    .execute(&mut **tx)
+    .await?;
+    let project = super::ledger::project_budget(new.project);
+    let parent = match new.task {
+        Some(task) => {
+            let budget = super::ledger::task_budget(new.project, task);
+            super::ledger::open_budget(tx, &budget, "task", Some(&project), new.task_limit).await?;
+            budget
+        }
+        None => project,
+    };
+    super::ledger::open_budget(tx, &super::ledger::run_budget(&id), "run", Some(&parent), new.run_limit).await?;
+    Ok(Run { id, base_tree: new.base_tree.to_owned(), incarnations: 1 })
+}
+
+/// Writes host calls of a run. A row that is there already must be the same one: a journal is never rewritten.
+pub(super) async fn flush(tx: &mut SqliteConnection, rows: &[JournalRow]) -> Result<()> {
+    for row in rows {
+        sqlx::query("insert into journal (run, seq, call, fingerprint, response, response_sha256) values (?, ?, ?, ?, ?, ?)")
+            .bind(&row.run)
+            .bind(row.seq)
+            .bind(&row.call)
+            .bind(&row.fingerprint)
+            .bind(&row.response)
+            .bind(&row.response_sha256)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn end(tx: &mut Transaction<'static, Sqlite>, end: &RunEnd) -> Result<()> {
+    sqlx::query("update run set outcome = ?, detail = ?, fuel = ?, memory_peak_bytes = ?, host_calls = ?, ended_ms = ? where id = ? and outcome = 'open'")
+        .bind(end.outcome)
+        .bind(&end.detail)
+        .bind(i64::try_from(end.fuel).unwrap_or(i64::MAX))
+        .bind(i64::try_from(end.memory_peak_bytes).unwrap_or(i64::MAX))
+        .bind(end.host_calls)
+        .bind(now_ms())
+        .bind(&end.run)
+        .execute(&mut **tx)
+        .await?;
+    if end.refund {
+        super::ledger::refund_run(tx, &end.run).await?;
+    }
+    Ok(())
+}
