@@ -1,1 +1,131 @@
-//! placeholder
+//! The command line: one verb a file. It shows what is stored and calls the orchestrator; it decides nothing itself.
+
+mod audit;
+mod credits;
+mod demo;
+mod doctor;
+mod plugin;
+mod project;
+mod run;
+mod terminal;
+
+use crate::settings::{FILE_NAME, Settings};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Turns an idea into a finished, verified project, built by sandboxed agents under a hard ceiling.
+#[derive(Debug, Parser)]
+#[command(name = "atelier", version)]
+pub struct Arguments {
+    /// Where the database, the pinned plugins and the compile cache live [default: .atelier]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The settings file
+    #[arg(long, global = true, value_name = "FILE", default_value = FILE_NAME)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build a project from an idea
+    Run(run::RunArguments),
+    /// Replay a recorded run through the same code: no model, no key
+    Demo(demo::DemoArguments),
+    /// Go on with a project that waits, or write a finished one out again
+    Resume(run::ResumeArguments),
+    /// Where a project stands
+    Status(project::OneProject),
+    /// All projects
+    History(project::HistoryArguments),
+    /// Brief, plan, evidence and cost of a project
+    Show(project::OneProject),
+    /// Stop a project; what it holds is released
+    Cancel(project::OneProject),
+    /// Grant and look at credits
+    #[command(subcommand)]
+    Credits(credits::CreditsCommand),
+    /// Check the ledger's invariants
+    Audit(audit::AuditArguments),
+    /// Build, pin and look at plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// What is configured, what is missing, what to do
+    Doctor,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Delivered, or simply done.
+    Done,
+    /// Something was asked for that makes no sense.
+    Usage,
+    /// The project waits.
+    Paused,
+    /// The project, or a check of the ledger, failed.
+    Failed,
+    /// The project was cancelled.
+    Cancelled,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Usage => 2,
+            Exit::Paused => 3,
+            Exit::Failed => 4,
+            Exit::Cancelled => 5,
+        })
+    }
+}
+
+/// Output for programs.
+#[derive(Debug, Args)]
+struct Json {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries one command out.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    match dispatch(arguments).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::Usage.into()
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Exit> {
+    let mut settings = Settings::load(&arguments.config)?;
+    if let Some(directory) = arguments.data_dir {
+        settings.data_dir = directory;
+    }
+    terminal::start_log(&settings.log)?;
+    match arguments.command {
+        Command::Run(arguments) => run::run(settings, arguments).await,
+        Command::Demo(arguments) => demo::demo(settings, arguments).await,
+        Command::Resume(arguments) => run::resume(settings, arguments).await,
+        Command::Status(arguments) => project::status(settings, arguments).await,
+        Command::History(arguments) => project::history(settings, arguments).await,
+        Command::Show(arguments) => project::show(settings, arguments).await,
+        Command::Cancel(arguments) => project::cancel(settings, arguments).await,
+        Command::Credits(command) => credits::credits(settings, command).await,
+        Command::Audit(arguments) => audit::audit(settings, arguments).await,
+        Command::Plugin(command) => plugin::plugin(&settings, command),
+        Command::Doctor => doctor::doctor(settings).await,
+    }
+}
+
+/// Pretty JSON on standard output.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}

@@ -239,7 +239,8 @@ mod tests {
             if let Some((tokens, amount)) = fit(&rates(input_rate, output_rate), input, wanted, useful, NanoUsd(left)) {
                 prop_assert!(amount.0 <= left);
                 prop_assert!(tokens <= wanted);
-                prop_assert!(rates(input_rate, output_rate).cost(&Usage { input, output: tokens, ..Usage::default() }) <= amount);
+                let cost = rates(input_rate, output_rate).cost(&Usage { input, output: tokens, ..Usage::default() });
+                prop_assert!(cost <= amount);
             }
         }
     }

@@ -35,8 +35,8 @@ pub struct Orchestrator {
 }
 
 impl Orchestrator {
-    /// Begins a project.
-    pub async fn create(&self, wallet: &str, idea: &str) -> Result<Project> {
+    /// Begins a project. A ceiling that is known already binds from the first call on.
+    pub async fn create(&self, wallet: &str, idea: &str, ceiling: Option<NanoUsd>) -> Result<Project> {
         let idea = idea.trim();
         if idea.is_empty() {
             bail!("the idea is empty; write one sentence on what you want, such as: atelier run \"a tool that renames photos by date\"");
@@ -49,7 +49,8 @@ impl Orchestrator {
         }
         self.store.open_wallet(wallet, self.budget.default_grant).await?;
         let id = new_id();
-        self.store.create_project(&id, wallet, &State::new(idea), self.budget.pre_approval_limit).await?;
+        let limit = ceiling.unwrap_or(self.budget.pre_approval_limit).min(self.budget.pre_approval_limit);
+        self.store.create_project(&id, wallet, &State::new(idea), limit).await?;
         Ok(self.store.project(&id).await?)
     }
 
@@ -79,24 +80,23 @@ impl Orchestrator {
     /// Goes on with a project that waits, with a new ceiling if one is given.
     pub async fn resume(&self, project: Project, ceiling: Option<NanoUsd>) -> Result<Project> {
         self.store.request_cancel(&project.id, false).await?;
-        let mut project = project;
-        if let (Some(ceiling), Phase::Paused(..)) = (ceiling, &project.state.phase) {
-            project = match project.state.ceiling {
-                Some(_) => self.approve(&project, ceiling).await?,
-                None => bail!(
-                    "project {} has no plan yet, so there is no ceiling to raise; what may be spent before is ATELIER_PRE_APPROVAL_LIMIT",
-                    project.id
-                ),
-            };
-        }
-        match project.state.phase {
-            Phase::Paused(Pause::Ceiling, _) if project.state.ceiling.is_none() => {
-                self.store.raise_project_limit(&project.id, self.budget.pre_approval_limit).await?;
-                self.apply(&project, Event::Resumed, Change::default()).await
+        let project = match (ceiling, &project.state.phase, project.state.ceiling) {
+            (Some(ceiling), Phase::Paused(..), Some(_)) => self.approve(&project, ceiling).await?,
+            (ceiling, Phase::Paused(Pause::Ceiling, _), None) => {
+                self.store.raise_project_limit(&project.id, ceiling.unwrap_or(self.budget.pre_approval_limit)).await?;
+                project
             }
+            _ => project,
+        };
+        match project.state.phase {
             Phase::Paused(..) => self.apply(&project, Event::Resumed, Change::default()).await,
             _ => Ok(project),
         }
+    }
+
+    /// Waits for model calls under way, for a bounded time.
+    pub async fn drain(&self, limit: std::time::Duration) {
+        self.gateway.drain(limit).await;
     }
 
     /// Ends a project that no worker has.

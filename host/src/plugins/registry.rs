@@ -85,6 +85,12 @@ impl Registry {
         Component::from_binary(&self.engine, bytes).map_err(|error| PluginError::engine(name, &error))
     }
 
+    /// Everything the pinned plugin of this name imports.
+    pub fn imports(&self, name: &str) -> Result<Vec<String>, PluginError> {
+        let (_, _, bytes) = self.pins.load(name)?;
+        Ok(inspect::imports(&self.engine, &self.compile(name, &bytes)?))
+    }
+
     fn load(&self, name: &str) -> Result<Loaded, PluginError> {
         let (entry, pinned, bytes) = self.pins.load(name)?;
         let component = self.compile(name, &bytes)?;

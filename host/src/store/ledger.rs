@@ -156,13 +156,11 @@ impl Store {
         budget(&mut *self.read.acquire().await?, &project_budget(project)).await
     }
 
-    /// Lets a project without a ceiling spend so much more on questions and plan.
-    pub async fn raise_project_limit(&self, project: &str, by: NanoUsd) -> Result<()> {
-        sqlx::query("update budget set limit_nano = limit_nano + ? where id = ?")
-            .bind(by.0)
-            .bind(project_budget(project))
-            .execute(&self.write)
-            .await?;
+    /// What a project without a ceiling may spend on questions and plan, at least what it did spend.
+    pub async fn raise_project_limit(&self, project: &str, limit: NanoUsd) -> Result<()> {
+        let mut tx = self.begin().await?;
+        set_ceiling(&mut tx, project, limit).await?;
+        tx.commit().await?;
         Ok(())
     }
 

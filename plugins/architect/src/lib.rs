@@ -1,1 +1,81 @@
+//! The shipped architect: asks little, plans with checks written before the code, and judges from requirement, files and results.
+//! The thinking lives in the modules below, which know nothing of wasm; this file connects them with the host.
 
+pub mod elicit;
+pub mod plan;
+pub mod plan_text;
+pub mod verify;
+
+use atelier_sdk::architect::Guest;
+use atelier_sdk::dialogue::{self, Answer, Question};
+use atelier_sdk::model::HostModel;
+use atelier_sdk::types::{Brief, Failure, Plan, Refusal, Verdict};
+use atelier_sdk::{job, log, workspace};
+
+struct Architect;
+
+impl Guest for Architect {
+    fn elicit() -> Result<Brief, Failure> {
+        log::progress("understanding the idea", 5);
+        let idea = elicit::Idea {
+            text: job::idea(),
+            attachments: job::attachments(),
+            previous: job::previous_brief(),
+            change: job::change_request(),
+        };
+        elicit::elicit(&mut HostModel, &mut Host, &idea)
+    }
+
+    fn make_plan() -> Result<Plan, Failure> {
+        log::progress("making a plan", 10);
+        let brief = job::current_brief().ok_or_else(|| missing("brief"))?;
+        plan::make_plan(&mut HostModel, &brief, &job::idea(), &job::languages())
+    }
+
+    fn verify() -> Result<Verdict, Failure> {
+        log::progress("reviewing", 10);
+        let brief = job::current_brief().ok_or_else(|| missing("brief"))?;
+        let plan = job::current_plan().ok_or_else(|| missing("plan"))?;
+        let task = job::current_task().ok_or_else(|| missing("task"))?;
+        let review = verify::Review { brief, plan, task, results: job::results() };
+        verify::verify(&mut HostModel, &Host, &review)
+    }
+}
+
+/// The host's side of the strategies' needs.
+struct Host;
+
+impl elicit::User for Host {
+    fn ask(&mut self, question: &Question) -> Result<Answer, Refusal> {
+        dialogue::ask(question)
+    }
+}
+
+impl verify::Files for Host {
+    fn list(&self) -> Result<Vec<workspace::Entry>, Refusal> {
+        let (mut entries, mut after) = (Vec::new(), None);
+        loop {
+            let page = workspace::list_files(after.as_deref())?;
+            entries.extend(page.entries);
+            after = page.next;
+            if after.is_none() {
+                return Ok(entries);
+            }
+        }
+    }
+
+    fn read(&self, path: &str) -> Result<String, Refusal> {
+        workspace::read(path)
+    }
+}
+
+fn missing(what: &str) -> Failure {
+    Failure::Impossible(format!("the host gave no {what}"))
+}
+
+#[cfg(target_arch = "wasm32")]
+mod exports {
+    #![expect(unsafe_code, reason = "generated: the component's entry points")]
+    use super::Architect;
+    atelier_sdk::architect::export!(Architect with_types_in atelier_sdk::architect);
+}

@@ -1,0 +1,221 @@
+//! `atelier run` and `atelier resume`: carries a project from where it is to the next point where a person has to act.
+
+use super::terminal::{Answers, Bar, ask_approval, show_plan};
+use super::{Exit, Json, print_json};
+use crate::app::{App, LOCAL_WALLET};
+use crate::delivery::Delivery;
+use crate::ledger::NanoUsd;
+use crate::project::{Next, Pause, Phase};
+use crate::settings::Settings;
+use crate::store::projects::Project;
+use anyhow::Result;
+use clap::Args;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long calls under way may take to settle when the user presses Ctrl-C.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What both commands take.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Going {
+    /// Answers to the questions, one a line; `-` skips, the end means enough
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+    /// Accept the plan and the proposed ceiling
+    #[arg(long)]
+    pub yes: bool,
+    /// The most that may be spent, in credits
+    #[arg(long, value_name = "CREDITS")]
+    pub ceiling: Option<NanoUsd>,
+    /// Where the result goes [default: ./PROJECT-ID]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// What you want, in your own words; `-` reads it from standard input
+    idea: String,
+    #[command(flatten)]
+    going: Going,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArguments {
+    /// The project's id
+    project: String,
+    #[command(flatten)]
+    going: Going,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) async fn run(settings: Settings, arguments: RunArguments) -> Result<Exit> {
+    settings.require_model()?;
+    let idea = match arguments.idea.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin())?,
+        idea => idea.to_owned(),
+    };
+    check_out(arguments.going.out.as_deref())?;
+    let answers = Answers::new(arguments.going.answers.as_deref())?;
+    begin(App::build(settings).await?, &idea, arguments.going, answers, arguments.json.json).await
+}
+
+/// A new project, carried as far as it goes.
+pub(super) async fn begin(app: App, idea: &str, going: Going, answers: Answers, json: bool) -> Result<Exit> {
+    let project = app.orchestrator.create(LOCAL_WALLET, idea, going.ceiling).await?;
+    eprintln!(
+        "Project {}. Before you see a price, at most {} are spent.",
+        project.id,
+        app.reader.store.project_budget(&project.id).await?.limit
+    );
+    carry(app, project, going, answers, json).await
+}
+
+pub(super) async fn resume(settings: Settings, arguments: ResumeArguments) -> Result<Exit> {
+    check_out(arguments.going.out.as_deref())?;
+    let app = App::build(settings).await?;
+    let project = app.reader.store.project(&arguments.project).await?;
+    if !matches!(project.state.phase, Phase::Delivered | Phase::Failed(_) | Phase::Cancelled) {
+        app.reader.settings.require_model()?;
+    }
+    if app.recovered_holds > 0 {
+        eprintln!("{} model calls of a process that died were released; what it lost is the house's.", app.recovered_holds);
+    }
+    let project = app.orchestrator.resume(project, arguments.going.ceiling).await?;
+    let answers = Answers::new(arguments.going.answers.as_deref())?;
+    carry(app, project, arguments.going, answers, arguments.json.json).await
+}
+
+async fn carry(mut app: App, mut project: Project, going: Going, mut answers: Answers, json: bool) -> Result<Exit> {
+    loop {
+        project = match advance(&mut app, project).await? {
+            Some(project) => project,
+            None => return Ok(Exit::Paused),
+        };
+        match project.state.next() {
+            Next::Ask(question) => match answers.ask(&question)? {
+                Some(answer) => project = app.orchestrator.answer(&project, answer).await?,
+                None => {
+                    eprintln!("? {}\nThe project waits for an answer: atelier resume {} --answers FILE", question.text, project.id);
+                    return Ok(Exit::Paused);
+                }
+            },
+            Next::Approve => {
+                let quote = app.orchestrator.quote(&project).await?;
+                show_plan(&project.state, &quote);
+                let ceiling = match (going.ceiling, going.yes) {
+                    (Some(ceiling), _) => Some(ceiling),
+                    (None, true) => Some(quote.ceiling),
+                    (None, false) if std::io::stdin().is_terminal() => ask_approval(&quote)?,
+                    (None, false) => None,
+                };
+                let Some(ceiling) = ceiling else {
+                    eprintln!("The plan waits for your approval: atelier resume {} --yes (or --ceiling CREDITS)", project.id);
+                    return Ok(Exit::Paused);
+                };
+                project = app.orchestrator.approve(&project, ceiling).await?;
+            }
+            _ => break,
+        }
+    }
+    finish(&app, &project, going.out, json).await
+}
+
+/// Works until a person has to act; `None` if that person pressed Ctrl-C.
+async fn advance(app: &mut App, project: Project) -> Result<Option<Project>> {
+    let (id, bar) = (project.id.clone(), Bar::new());
+    bar.tasks(&project.state);
+    let result = watch(app, project, &bar).await;
+    bar.end();
+    if matches!(result, Ok(None)) {
+        // The work was dropped, so its call is being stopped; what was seen of it is settled first.
+        app.orchestrator.drain(DRAIN_LIMIT).await;
+        eprintln!("Stopped. What is done is stored: atelier resume {id}");
+    }
+    result
+}
+
+async fn watch(app: &mut App, project: Project, bar: &Bar) -> Result<Option<Project>> {
+    let id = project.id.clone();
+    let orchestrator = app.orchestrator.clone();
+    let mut work = std::pin::pin!(orchestrator.advance(project));
+    let mut interval = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            result = &mut work => return result.map(Some),
+            Some(progress) = app.progress.recv() => bar.say(&progress),
+            _ = interval.tick() => {
+                if let Ok(project) = app.reader.store.project(&id).await {
+                    bar.tasks(&project.state);
+                }
+            }
+            _ = tokio::signal::ctrl_c() => return Ok(None),
+        }
+    }
+}
+
+/// Says how it ended and writes the result out.
+async fn finish(app: &App, project: &Project, out: Option<PathBuf>, json: bool) -> Result<Exit> {
+    app.orchestrator.drain(DRAIN_LIMIT).await;
+    let exit = match &project.state.phase {
+        Phase::Delivered => Exit::Done,
+        Phase::Failed(why) => {
+            eprintln!("Not everything could be done: {why}");
+            Exit::Failed
+        }
+        Phase::Cancelled => {
+            eprintln!("Project {} was cancelled; what it held is released.", project.id);
+            return Ok(Exit::Cancelled);
+        }
+        Phase::Paused(pause, _) => {
+            eprintln!("Project {} waits: {pause}.\n{}", project.id, next_step(project, pause));
+            return Ok(Exit::Paused);
+        }
+        _ => return Ok(Exit::Paused),
+    };
+    let delivery = Delivery::of(&app.reader.store, project).await?;
+    if project.state.plan.is_none() {
+        return Ok(exit);
+    }
+    let directory = out.unwrap_or_else(|| PathBuf::from(&project.id));
+    delivery.write(&directory)?;
+    if json {
+        print_json(&delivery.report)?;
+        return Ok(exit);
+    }
+    println!("{}", directory.display());
+    for requirement in &delivery.report.requirements {
+        println!("  {:<11} {} {}", requirement.claim.as_str(), requirement.id, requirement.text);
+    }
+    let receipt = delivery.report.receipt;
+    println!(
+        "{} calls, {} tokens in, {} out, {} charged, {} refunded",
+        receipt.calls, receipt.input_tokens, receipt.output_tokens, receipt.charged, receipt.refunded
+    );
+    Ok(exit)
+}
+
+fn next_step(project: &Project, pause: &Pause) -> String {
+    let id = &project.id;
+    match pause {
+        Pause::Credits => format!("atelier credits grant CREDITS, then atelier resume {id}"),
+        Pause::Ceiling => format!("Raise it: atelier resume {id} --ceiling CREDITS"),
+        Pause::Provider(_) | Pause::User => format!("When it is back: atelier resume {id}"),
+        Pause::Operator(_) => format!("Then: atelier resume {id}"),
+    }
+}
+
+/// A folder with something in it is found out before anything is spent.
+fn check_out(out: Option<&Path>) -> Result<()> {
+    match out {
+        Some(directory) if directory.exists() && std::fs::read_dir(directory)?.next().is_some() => {
+            anyhow::bail!("{} is not empty; choose another folder for --out", directory.display())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,311 @@
+//! One task, from prompt to files: write, apply, ask again for what did not fit, run the checks, mend what they show. Bounded in
+//! every direction; it ends with what there is and leaves the verdict to others.
+
+use crate::prompt::{self, Work, fenced};
+use crate::reply::{Changes, read};
+use atelier_sdk::model::{Conversation, Model};
+use atelier_sdk::types::{Acceptance, Check, CheckResult, Failure, Refusal, SourceFile, Status};
+use atelier_sdk::workspace::{Edit, EditOutcome, Entry, Kind};
+
+/// The longest reply: a few files of some hundred lines.
+const OUTPUT_TOKENS_MAX: u32 = 16_000;
+/// Turns that mend failing checks within one try; a fresh try with the reviewer's words does better than a third.
+const FIX_TURNS_MAX: usize = 2;
+/// Turns that ask again for edits that found no place.
+const EDIT_TURNS_MAX: usize = 1;
+/// Files shown whole, in characters together.
+const SOURCES_CHARS_MAX: usize = 80_000;
+/// A file beyond this is shown by its map alone.
+const SOURCE_CHARS_MAX: usize = 24_000;
+/// Definitions elsewhere.
+const MAP_TOKENS: u32 = 1_000;
+/// What of a failing check is shown.
+const DETAIL_CHARS_MAX: usize = 2_000;
+/// From this try on the stronger model works.
+const STRONGER_FROM_ATTEMPT: u32 = 3;
+
+/// The project's files and checks.
+pub trait Project {
+    /// All files.
+    fn list(&self) -> Result<Vec<Entry>, Refusal>;
+    /// One of them.
+    fn read(&self, path: &str) -> Result<String, Refusal>;
+    /// Writes one whole.
+    fn write(&mut self, file: &SourceFile) -> Result<(), Refusal>;
+    /// Changes places.
+    fn edit(&mut self, edits: &[Edit]) -> Result<EditOutcome, Refusal>;
+    /// Runs checks.
+    fn check(&mut self, acceptance: &[Acceptance]) -> Result<Vec<CheckResult>, Refusal>;
+    /// Definitions elsewhere.
+    fn map(&self, near: &[String], budget_tokens: u32) -> String;
+}
+
+/// Does the task and returns one line on what was done.
+pub fn implement(model: &mut dyn Model, project: &mut dyn Project, work: &Work) -> Result<String, Failure> {
+    let sources = sources(project, work).map_err(Failure::Refused)?;
+    let near: Vec<String> = sources.iter().map(|(path, _)| path.clone()).collect();
+    let class = if work.attempt >= STRONGER_FROM_ATTEMPT { "planner" } else { "coder" };
+    let mut talk = Conversation::new(model, class, OUTPUT_TOKENS_MAX, &prompt::rules());
+    let changes = talk.ask(&prompt::task(work, &sources, &project.map(&near, MAP_TOKENS)), read)?;
+    let summary = changes.summary.clone();
+    settle(&mut talk, project, changes)?;
+    for _ in 0..FIX_TURNS_MAX {
+        let failing = failing(project, &work.task.acceptance);
+        if failing.is_empty() {
+            break;
+        }
+        let text =
+            format!("The files are in place, but these checks fail:\n\n{}\n\nMend the files, in the same format.", failing.join("\n\n"));
+        match talk.ask(&text, read) {
+            Ok(changes) => settle(&mut talk, project, changes)?,
+            // What is there may be worth judging; only the first reply is indispensable.
+            Err(_) => break,
+        }
+    }
+    Ok(summary)
+}
+
+/// Applies the changes and asks again for what did not fit.
+fn settle(talk: &mut Conversation<'_>, project: &mut dyn Project, changes: Changes) -> Result<(), Failure> {
+    let mut problems = apply(project, changes)?;
+    for _ in 0..EDIT_TURNS_MAX {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "What is not named here was applied. This was not:\n\n{}\n\nSend only that again, in the same format; where an edit does not fit, send the whole file.",
+            problems.join("\n\n")
+        );
+        match talk.ask(&text, read) {
+            Ok(changes) => problems = apply(project, changes)?,
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+/// Writes and edits; returns what the model should mend.
+fn apply(project: &mut dyn Project, changes: Changes) -> Result<Vec<String>, Failure> {
+    let mut problems = Vec::new();
+    for file in &changes.files {
+        match project.write(file) {
+            Ok(()) => {}
+            Err(Refusal::Denied(why) | Refusal::Invalid(why)) => problems.push(format!("{}: {why}", file.path)),
+            Err(Refusal::TooLarge(limit)) => problems.push(format!("{}: more than {limit} bytes", file.path)),
+            Err(refusal) => return Err(Failure::Refused(refusal)),
+        }
+    }
+    // One file at a time, so that a path that is refused costs no other its edits.
+    let mut paths: Vec<&str> = changes.edits.iter().map(|edit| edit.path.as_str()).collect();
+    paths.dedup();
+    for path in paths {
+        let edits: Vec<Edit> = changes.edits.iter().filter(|edit| edit.path == path).cloned().collect();
+        match project.edit(&edits) {
+            Ok(outcome) => {
+                for failure in outcome.failures {
+                    let search = edits.get(failure.edit as usize).map(|edit| fenced(&edit.search)).unwrap_or_default();
+                    let nearest = if failure.nearest.is_empty() {
+                        String::new()
+                    } else {
+                        format!("\nThe nearest lines of the file:\n{}", fenced(&failure.nearest))
+                    };
+                    problems.push(format!("{path}: {}\nSearched for:\n{search}{nearest}", failure.reason));
+                }
+                problems.extend(outcome.parse_errors.iter().map(|error| format!("{path}:{}: {}", error.line, error.message)));
+            }
+            Err(Refusal::Denied(why) | Refusal::Invalid(why) | Refusal::NotFound(why)) => problems.push(format!("{path}: {why}")),
+            Err(refusal) => return Err(Failure::Refused(refusal)),
+        }
+    }
+    if let Some(path) = changes.cut {
+        problems.push(format!("{path}: the reply was cut off within this file; send it again, shorter or in two files"));
+    }
+    Ok(problems)
+}
+
+/// The failing checks, in words short enough to help.
+fn failing(project: &mut dyn Project, acceptance: &[Acceptance]) -> Vec<String> {
+    // A check that can't be run here is somebody else's to judge.
+    let results = project.check(acceptance).unwrap_or_default();
+    results
+        .iter()
+        .filter(|result| result.status == Status::Failed)
+        .map(|result| {
+            format!("{} ({}):\n{}", result.check, result.requirement, result.detail.chars().take(DETAIL_CHARS_MAX).collect::<String>())
+        })
+        .collect()
+}
+
+/// The files that the task may write, then the others, as far as they fit. Tests are shown with their checks.
+fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, Refusal> {
+    let tests: Vec<&str> = work
+        .plan
+        .tasks
+        .iter()
+        .flat_map(|task| &task.acceptance)
+        .filter_map(|entry| match &entry.check {
+            Check::UnitTest(file) => Some(file.path.as_str()),
+            _ => None,
+        })
+        .collect();
+    let writable = |path: &str| {
+        work.task.files.iter().any(|pattern| match pattern.strip_suffix("/**") {
+            Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
+            None => pattern == path,
+        })
+    };
+    let mut entries: Vec<Entry> =
+        project.list()?.into_iter().filter(|entry| entry.kind == Kind::Text && !tests.contains(&entry.path.as_str())).collect();
+    entries.sort_by_key(|entry| (!writable(&entry.path), entry.path.clone()));
+    let (mut sources, mut left) = (Vec::new(), SOURCES_CHARS_MAX);
+    for entry in entries {
+        let text = project.read(&entry.path)?;
+        let length = text.chars().count();
+        if length <= left && (length <= SOURCE_CHARS_MAX || writable(&entry.path)) {
+            left -= length;
+            sources.push((entry.path, text));
+        }
+    }
+    Ok(sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atelier_sdk::model::Scripted;
+    use atelier_sdk::types::{Brief, Finding, Plan, Requirement, Task};
+    use atelier_sdk::workspace::EditFailure;
+    use std::collections::BTreeMap;
+
+    #[derive(Default)]
+    struct Fake {
+        files: BTreeMap<String, String>,
+        /// Results of the checks, run by run.
+        results: Vec<Status>,
+        bad_edits: usize,
+    }
+
+    impl Project for Fake {
+        fn list(&self) -> Result<Vec<Entry>, Refusal> {
+            Ok(self
+                .files
+                .iter()
+                .map(|(path, text)| Entry { path: path.clone(), bytes: text.len() as u64, kind: Kind::Text, executable: false })
+                .collect())
+        }
+
+        fn read(&self, path: &str) -> Result<String, Refusal> {
+            self.files.get(path).cloned().ok_or_else(|| Refusal::NotFound(path.into()))
+        }
+
+        fn write(&mut self, file: &SourceFile) -> Result<(), Refusal> {
+            if file.path == "secret" {
+                return Err(Refusal::Denied("not among the files of this task".into()));
+            }
+            self.files.insert(file.path.clone(), file.text.clone());
+            Ok(())
+        }
+
+        fn edit(&mut self, edits: &[Edit]) -> Result<EditOutcome, Refusal> {
+            let failures =
+                if self.bad_edits > 0 { vec![EditFailure { edit: 0, reason: "not found".into(), nearest: "near".into() }] } else { vec![] };
+            self.bad_edits = self.bad_edits.saturating_sub(1);
+            if failures.is_empty() {
+                self.files.insert(edits[0].path.clone(), edits[0].replace.clone());
+            }
+            Ok(EditOutcome { failures, parse_errors: vec![] })
+        }
+
+        fn check(&mut self, acceptance: &[Acceptance]) -> Result<Vec<CheckResult>, Refusal> {
+            let status = if self.results.is_empty() { Status::NotRun } else { self.results.remove(0) };
+            Ok(acceptance
+                .iter()
+                .map(|entry| CheckResult { check: entry.id.clone(), requirement: "R1".into(), status, detail: "boom".into() })
+                .collect())
+        }
+
+        fn map(&self, _near: &[String], _budget_tokens: u32) -> String {
+            String::new()
+        }
+    }
+
+    fn work(attempt: u32, findings: Vec<Finding>) -> Work {
+        let task = Task {
+            id: "T1".into(),
+            title: "Build".into(),
+            description: "build it".into(),
+            depends_on: vec![],
+            files: vec!["a.py".into()],
+            acceptance: vec![Acceptance { id: "C1".into(), requirement: "R1".into(), check: Check::FilePresent("a.py".into()) }],
+        };
+        Work {
+            brief: Brief {
+                title: "T".into(),
+                summary: "S".into(),
+                language: "python".into(),
+                requirements: vec![Requirement { id: "R1".into(), text: "must hold".into(), prerequisites: vec![] }],
+            },
+            plan: Plan { tasks: vec![task.clone()], run_command: "python3 a.py".into(), design: "one file".into() },
+            task,
+            attempt,
+            findings,
+            accepted: vec![],
+        }
+    }
+
+    const GOOD: &str = "summary: wrote a\na.py\n````\nx = 1\n````";
+
+    #[test]
+    fn one_good_reply_is_one_call() {
+        let (mut model, mut project) = (Scripted::new(&[GOOD]), Fake::default());
+        assert_eq!(implement(&mut model, &mut project, &work(1, vec![])).as_deref(), Ok("wrote a"));
+        assert_eq!(project.files["a.py"], "x = 1\n");
+        assert_eq!((model.requests.len(), model.requests[0].class.as_str()), (1, "coder"));
+    }
+
+    #[test]
+    fn a_prompt_holds_goal_state_task_and_findings_and_no_open_name() {
+        let (mut model, mut project) = (Scripted::new(&[GOOD]), Fake::default());
+        let findings = vec![Finding { path: "a.py".into(), line: 3, message: "wrong".into(), requirement: Some("R1".into()) }];
+        implement(&mut model, &mut project, &work(2, findings)).expect("a summary");
+        let text = &model.requests[0].messages[1].text;
+        for part in ["must hold", "- now: Build", "build it", "the file a.py is there", "a.py:3: R1: wrong"] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(!text.contains("{{") && !model.requests[0].messages[0].text.contains("{{"));
+    }
+
+    #[test]
+    fn failing_checks_are_shown_and_mended_at_most_twice() {
+        let failed = [Status::Failed, Status::Failed, Status::Failed, Status::Failed].to_vec();
+        let (mut model, mut project) = (Scripted::new(&[GOOD, GOOD, GOOD, GOOD]), Fake { results: failed, ..Fake::default() });
+        implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
+        assert_eq!(model.requests.len(), 3);
+        assert!(model.requests[1].messages.last().expect("a message").text.contains("boom"));
+    }
+
+    #[test]
+    fn only_what_did_not_fit_is_asked_for_again() {
+        let edit = "a.py\n````edit\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n````";
+        let (mut model, mut project) = (Scripted::new(&[edit, GOOD]), Fake { bad_edits: 1, ..Fake::default() });
+        implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
+        let asked = &model.requests[1].messages.last().expect("a message").text;
+        assert!(asked.contains("not found") && asked.contains("near") && asked.contains("old"));
+        assert_eq!(project.files["a.py"], "x = 1\n");
+    }
+
+    #[test]
+    fn a_file_outside_the_task_is_named_and_the_others_stay() {
+        let reply = "a.py\n````\nx\n````\nsecret\n````\ny\n````".replace("secret", "./secret");
+        let (mut model, mut project) = (Scripted::new(&[&reply, GOOD]), Fake::default());
+        implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
+        assert!(model.requests[1].messages.last().expect("a message").text.contains("not among the files"));
+    }
+
+    #[test]
+    fn the_third_try_goes_to_the_stronger_model() {
+        let (mut model, mut project) = (Scripted::new(&[GOOD]), Fake::default());
+        implement(&mut model, &mut project, &work(3, vec![])).expect("a summary");
+        assert_eq!(model.requests[0].class, "planner");
+    }
+}
