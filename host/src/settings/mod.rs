@@ -135,7 +135,10 @@ impl Settings {
                 run_limit: "1000".into(),
             },
         };
-        let mut figment = Figment::from(Serialized::defaults(defaults)).merge(Toml::file_exact(file));
+        let mut figment = Figment::from(Serialized::defaults(defaults));
+        if file.exists() {
+            figment = figment.merge(Toml::file_exact(file));
+        }
         for (name, key) in VARIABLES {
             let Some(value) = variable(name).filter(|value| !value.is_empty()) else { continue };
             figment = match value.parse::<u64>() {

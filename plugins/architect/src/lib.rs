@@ -12,7 +12,8 @@ use atelier_sdk::model::HostModel;
 use atelier_sdk::types::{Brief, Failure, Plan, Refusal, Verdict};
 use atelier_sdk::{job, log, workspace};
 
-struct Architect;
+/// The strategies of this crate, as the host calls them.
+pub struct Architect;
 
 impl Guest for Architect {
     fn elicit() -> Result<Brief, Failure> {

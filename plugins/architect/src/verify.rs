@@ -139,7 +139,7 @@ fn finding(text: &str) -> Finding {
     let mut rest = text.trim();
     let (mut path, mut line, mut requirement) = (String::new(), 0, None);
     if let Some((word, after)) = rest.split_once(' ') {
-        let word = word.trim_matches('`').trim_end_matches(':');
+        let word = word.trim_matches(['`', ':']);
         let (name, number) = word.rsplit_once(':').unwrap_or((word, "0"));
         if name.contains('.') || name.contains('/') {
             (path, line, rest) = (name.to_owned(), number.parse().unwrap_or(0), after.trim());

@@ -11,7 +11,8 @@ use atelier_sdk::types::{Acceptance, CheckResult, Failure, Refusal, SourceFile};
 use atelier_sdk::workspace::{self, Edit, EditOutcome, Entry};
 use atelier_sdk::{checks, index, job, log};
 
-struct Implementer;
+/// The strategy of this crate, as the host calls it.
+pub struct Implementer;
 
 impl Guest for Implementer {
     fn implement() -> Result<String, Failure> {

@@ -6,7 +6,8 @@ pub mod definitions;
 
 use atelier_sdk::indexer::{Chunk, FileIndex, Guest, Symbol};
 
-struct Indexer;
+/// The chunker of this crate, as the host calls it.
+pub struct Indexer;
 
 impl Guest for Indexer {
     fn index_file(path: String, text: String) -> FileIndex {

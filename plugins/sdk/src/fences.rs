@@ -56,11 +56,15 @@ pub fn around(text: &str) -> String {
     "`".repeat((longest + 1).max(4))
 }
 
-/// `key: value`, with the key in any case and perhaps in bold.
+/// `key: value`, with the key in any case, and either of them perhaps in bold.
 pub fn field<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let line = line.trim().trim_start_matches(['*', '#', ' ']);
-    let (found, value) = line.split_once(':')?;
-    found.trim().trim_end_matches('*').eq_ignore_ascii_case(key).then(|| value.trim().trim_matches('*').trim())
+    let (found, value) = line.trim().trim_start_matches(['*', '#', ' ']).split_once(':')?;
+    if !found.trim().trim_end_matches('*').eq_ignore_ascii_case(key) {
+        return None;
+    }
+    let value = value.trim();
+    let whole = value.strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
+    Some(whole.or(value.strip_prefix("** ")).unwrap_or(value).trim())
 }
 
 #[cfg(test)]
@@ -89,6 +93,8 @@ mod tests {
     fn fields_are_found_in_any_dress() {
         assert_eq!(field("**Title:** A b", "title"), Some("A b"));
         assert_eq!(field("title : x: y", "title"), Some("x: y"));
+        assert_eq!(field("Title: **A b**", "title"), Some("A b"));
+        assert_eq!(field("files: a, b/**", "files"), Some("a, b/**"));
         assert_eq!(field("titles: x", "title"), None);
     }
 }

@@ -9,7 +9,7 @@ pub mod model;
 pub mod template;
 
 /// The interfaces that agents import.
-#[expect(missing_docs, unsafe_code, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod host {
     wit_bindgen::generate!({
         path: "../../wit/v0.1.0",
@@ -23,7 +23,7 @@ pub use host::atelier::agent::{checks, credits, dialogue, index, job, llm, log, 
 
 /// The architect's world: implement `Guest`, then `atelier_sdk::architect::export!(Mine with_types_in atelier_sdk::architect)`.
 #[cfg(feature = "architect")]
-#[expect(missing_docs, unsafe_code, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod architect {
     wit_bindgen::generate!({
         path: "../../wit/v0.1.0",
@@ -45,7 +45,7 @@ pub mod architect {
 
 /// The implementer's world.
 #[cfg(feature = "implementer")]
-#[expect(missing_docs, unsafe_code, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod implementer {
     wit_bindgen::generate!({
         path: "../../wit/v0.1.0",
@@ -66,7 +66,7 @@ pub mod implementer {
 
 /// The indexer's world.
 #[cfg(feature = "indexer")]
-#[expect(missing_docs, unsafe_code, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod indexer {
     wit_bindgen::generate!({
         path: "../../wit/v0.1.0",
