@@ -102,16 +102,20 @@ fn split_identifier(token: &str) -> Vec<String> {
     parts
 }
 
+/// A definition as the store lists it: path, name, kind, line, and how often other files mention it.
+pub type Definition = (String, String, String, u32, i64);
+
 /// Definitions within a token budget: files named in `near` first, then the most mentioned names.
-pub fn map(definitions: &[(String, String, String, u32, i64)], near: &[String], budget_tokens: u32) -> String {
+pub fn map(definitions: &[Definition], near: &[String], budget_tokens: u32) -> String {
     let mut ranked: Vec<_> = definitions.iter().collect();
     ranked.sort_by_key(|(path, _, _, line, mentions)| (!near.contains(path), -mentions, path.clone(), *line));
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<&Definition> = Vec::new();
     let mut tokens = 0;
     for definition in ranked {
         let (path, name, kind, ..) = definition;
-        tokens += crate::ledger::estimate_tokens(&format!("  {kind} {name}\n"))
-            + u64::from(chosen.iter().all(|(known, ..): &&(String, _, _, _, _)| known != path)) * crate::ledger::estimate_tokens(path);
+        let new_file = chosen.iter().all(|(known, ..)| known != path);
+        tokens +=
+            crate::ledger::estimate_tokens(&format!("  {kind} {name}\n")) + u64::from(new_file) * crate::ledger::estimate_tokens(path);
         if tokens > u64::from(budget_tokens.min(MAP_TOKENS_MAX)) {
             break;
         }

@@ -6,8 +6,8 @@ use crate::ledger::{NanoUsd, Usage};
 use crate::store::projects::Project;
 use anyhow::Result;
 
-/// A task's usual appetite, until this machine has measured its own: four calls of a few thousand tokens each.
-const TASK_GUESS: Usage = Usage { input: 24_000, cached_input: 0, cache_write: 0, output: 8_000, reasoning: 0 };
+/// A task's usual appetite, until this machine has measured its own: two to three calls of a few thousand tokens each.
+const TASK_GUESS: Usage = Usage { input: 12_000, cached_input: 0, cache_write: 0, output: 4_000, reasoning: 0 };
 /// The proposed ceiling leaves room for every task to be tried twice.
 const CEILING_FACTOR: i64 = 2;
 /// Fewer measured tasks than this say little.

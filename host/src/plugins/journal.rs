@@ -98,6 +98,11 @@ impl Journal {
         std::mem::take(&mut self.pending)
     }
 
+    /// Whether the next call was answered before. Words to the user were said then.
+    pub fn is_replaying(&self) -> bool {
+        self.row(self.next).is_some()
+    }
+
     /// Calls made so far.
     pub fn calls(&self) -> u32 {
         self.next

@@ -2,7 +2,7 @@
 //! rebuilt whenever its generation is not the project's.
 
 use super::{Result, Store};
-use crate::index::{Answer, FileIndex, Hit, words};
+use crate::index::{Answer, Definition, FileIndex, Hit, words};
 use sqlx::Row;
 use std::collections::BTreeMap;
 
@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// All definitions, with how often other files mention each: path, name, kind, line, mentions.
-    pub async fn definitions_by_file(&self, project: &str) -> Result<Vec<(String, String, String, u32, i64)>> {
+    pub async fn definitions_by_file(&self, project: &str) -> Result<Vec<Definition>> {
         let rows = sqlx::query(
             "select path, name, kind, line,
                     (select count(*) from symbol other where other.project = symbol.project and other.name = symbol.name

@@ -43,10 +43,11 @@ pub trait Project {
 /// Does the task and returns one line on what was done.
 pub fn implement(model: &mut dyn Model, project: &mut dyn Project, work: &Work) -> Result<String, Failure> {
     let sources = sources(project, work).map_err(Failure::Refused)?;
-    let near: Vec<String> = sources.iter().map(|(path, _)| path.clone()).collect();
+    let near: Vec<String> = work.task.files.clone();
     let class = if work.attempt >= STRONGER_FROM_ATTEMPT { "planner" } else { "coder" };
     let mut talk = Conversation::new(model, class, OUTPUT_TOKENS_MAX, &prompt::rules());
-    let changes = talk.ask(&prompt::task(work, &sources, &project.map(&near, MAP_TOKENS)), read)?;
+    let changes =
+        talk.ask(&prompt::task(work, &sources, &elsewhere(&project.map(&near, MAP_TOKENS), &sources, &check_files(work))), read)?;
     let summary = changes.summary.clone();
     settle(&mut talk, project, changes)?;
     for _ in 0..FIX_TURNS_MAX {
@@ -138,16 +139,7 @@ fn failing(project: &mut dyn Project, acceptance: &[Acceptance]) -> Vec<String> 
 
 /// The files that the task may write, then the others, as far as they fit. Tests are shown with their checks.
 fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, Refusal> {
-    let tests: Vec<&str> = work
-        .plan
-        .tasks
-        .iter()
-        .flat_map(|task| &task.acceptance)
-        .filter_map(|entry| match &entry.check {
-            Check::UnitTest(file) => Some(file.path.as_str()),
-            _ => None,
-        })
-        .collect();
+    let tests = check_files(work);
     let writable = |path: &str| {
         work.task.files.iter().any(|pattern| match pattern.strip_suffix("/**") {
             Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
@@ -156,6 +148,8 @@ fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, 
     };
     let mut entries: Vec<Entry> =
         project.list()?.into_iter().filter(|entry| entry.kind == Kind::Text && !tests.contains(&entry.path.as_str())).collect();
+    // The README says what the goal says already.
+    entries.retain(|entry| entry.path != "README.md" || writable(&entry.path));
     entries.sort_by_key(|entry| (!writable(&entry.path), entry.path.clone()));
     let (mut sources, mut left) = (Vec::new(), SOURCES_CHARS_MAX);
     for entry in entries {
@@ -167,6 +161,29 @@ fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, 
         }
     }
     Ok(sources)
+}
+
+/// The test files of the plan, which are shown with their checks.
+fn check_files(work: &Work) -> Vec<&str> {
+    let checks = work.plan.tasks.iter().flat_map(|task| &task.acceptance);
+    checks
+        .filter_map(|entry| match &entry.check {
+            Check::UnitTest(file) => Some(file.path.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The map without what the prompt shows anyway. A file's name stands alone, its definitions are indented below it.
+fn elsewhere(map: &str, sources: &[(String, String)], tests: &[&str]) -> String {
+    let mut shown = true;
+    let lines = map.lines().filter(|line| {
+        if !line.starts_with(' ') {
+            shown = *line != "README.md" && !tests.contains(line) && sources.iter().all(|(path, _)| path != line);
+        }
+        shown
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -300,6 +317,12 @@ mod tests {
         let (mut model, mut project) = (Scripted::new(&[&reply, GOOD]), Fake::default());
         implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
         assert!(model.requests[1].messages.last().expect("a message").text.contains("not among the files"));
+    }
+
+    #[test]
+    fn the_map_leaves_out_what_is_shown() {
+        let sources = [("a.py".to_owned(), String::new())];
+        assert_eq!(elsewhere("a.py\n  1: function x\nb.py\n  2: class y\nt.py\n  3: class z", &sources, &["t.py"]), "b.py\n  2: class y");
     }
 
     #[test]

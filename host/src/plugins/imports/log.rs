@@ -8,8 +8,11 @@ use wasmtime::Result;
 const PROGRESS_CHARS_MAX: usize = 200;
 
 impl Context {
-    /// Takes so many bytes of the allowance, or says that it is used up.
+    /// Takes so many bytes of the allowance, or says that it is used up. A replay says nothing twice.
     fn may_log(&mut self, text: &str) -> bool {
+        if self.journal.is_replaying() {
+            return false;
+        }
         let allowed = text.len() <= self.log_bytes_left;
         self.log_bytes_left = if allowed { self.log_bytes_left - text.len() } else { 0 };
         allowed
