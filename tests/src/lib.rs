@@ -1,1 +1,22 @@
+//! What the stories in `it/` share: a model server that says what it is told and checks what it is asked ([`model_server`]), a
+//! data directory with pinned plugins ([`home`]), the program itself ([`program`]) and conversations as files
+//! ([`conversation`]).
 
+pub mod conversation;
+pub mod home;
+pub mod model_server;
+pub mod program;
+
+use std::path::{Path, PathBuf};
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+}
+
+/// Cargo's folder, found from the running program, so that another target folder works as well.
+pub fn target() -> PathBuf {
+    let program = std::env::current_exe().expect("a program has a path");
+    let debug_or_release = program.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+    debug_or_release.and_then(Path::parent).expect("cargo builds into debug or release").to_owned()
+}

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// A table cell that is longer is cut; `report.json` has all of it.
+const CELL_CHARS_MAX: usize = 600;
 /// The version of `report.json`.
 const SCHEMA: u32 = 1;
 
@@ -177,6 +179,7 @@ fn plugins(runs: &[RunRecord]) -> BTreeMap<String, Vec<String>> {
 /// Text that stays within its table cell.
 fn cell(text: &str) -> String {
     let line = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let short: String = line.chars().take(300).collect();
+    let short: String = line.chars().take(CELL_CHARS_MAX).collect();
+    let short = if short.len() < line.len() { format!("{short}…") } else { short };
     short.replace('|', "\\|")
 }

@@ -174,7 +174,7 @@ impl Gateway {
             let seen = Seen::default();
             let result = tokio::select! {
                 result = openai::send(&self.client, endpoint, &wire, |text| seen.note(text)) => result,
-                () = self.checkpoint(call, &seen) => Err(Failed::Silent),
+                () = self.checkpoint(call, &seen) => unreachable!("the checkpoints have no end"),
                 _ = stopped.changed() => return Ok(Sent::Stopped { output_tokens: seen.tokens() }),
             };
             let (why, retry_after) = match result {
@@ -259,12 +259,13 @@ impl Gateway {
                 self.store.settle(&settlement, |_| rows(&answer)).await?;
                 Ok(Completion::Stored(answer))
             }
-            Sent::Failed(Failed::Silent, _) => {
-                self.store.lose(&call, &estimate(0), "not a byte within the first-byte timeout").await?;
-                Ok(Completion::Suspended(Pause::Provider(format!(
-                    "no answer within {} s (ATELIER_MODEL_FIRST_BYTE_TIMEOUT_S)",
-                    self.settings.model.first_byte_timeout_s
-                ))))
+            Sent::Failed(Failed::Unknown { why }, _) => {
+                self.store.lose(&call, &estimate(0), &why).await?;
+                Ok(Completion::Suspended(Pause::Provider(why)))
+            }
+            Sent::Failed(Failed::Faulty(status), _) => {
+                self.store.void(&call, &[]).await?;
+                Ok(Completion::Suspended(Pause::Provider(format!("status {status}"))))
             }
             Sent::Failed(Failed::Rejected(rejection), request_id) => {
                 self.store.void_attempt(&call, &request_id, "rejected").await?;

@@ -42,13 +42,13 @@ const RULES: &[Rule] = &[
         "I5",
         "a settled call has exactly its charge, any other has none",
         "select 'call ' || run || '/' || seq || '/' || repeat from hold where coalesce(charged, 0) <>
-            (select coalesce(sum(amount), 0) from entry where kind = 'charge' and ref = run || '/' || seq || '/' || repeat)",
+            (select coalesce(sum(amount), 0) from entry where kind = 'charge' and ref = hold.run || '/' || hold.seq || '/' || hold.repeat)",
     ),
     (
         "I6",
         "charged and paid by the house together are what the call cost",
         "select 'call ' || run || '/' || seq || '/' || repeat from hold where state in ('settled', 'lost') and actual - charged <>
-            (select coalesce(sum(amount), 0) from entry where kind in ('overrun', 'lost') and ref = run || '/' || seq || '/' || repeat)",
+            (select coalesce(sum(amount), 0) from entry where kind in ('overrun', 'lost') and ref = hold.run || '/' || hold.seq || '/' || hold.repeat)",
     ),
     (
         "I7",

@@ -586,7 +586,7 @@ async fn set_state(tx: &mut SqliteConnection, call: &CallId, state: &str) -> Res
 }
 
 /// Gives back what a task's runs were charged.
-pub(super) async fn refund_task(tx: &mut Transaction<'static, Sqlite>, project: &str, _wallet: &str, task: &str) -> Result<()> {
+pub(super) async fn refund_task(tx: &mut Transaction<'static, Sqlite>, project: &str, task: &str) -> Result<()> {
     let runs: Vec<String> = sqlx::query_scalar("select id from run where project = ? and task = ? order by number")
         .bind(project)
         .bind(task)

@@ -93,7 +93,14 @@ impl Store {
 
     /// Begins a transaction that no other writer can overtake.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        Ok(self.write.begin_with("begin immediate").await?)
+        match self.write.begin_with("begin immediate").await {
+            // A full disk makes SQLite roll back by itself, which the driver does not notice: this connection can't be used again.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.write.acquire().await?.close().await?;
+                Ok(self.write.begin_with("begin immediate").await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Lets the file grow no further, to see what a full disk does.

@@ -81,6 +81,8 @@ pub struct Change {
     pub files: Option<Files>,
     /// A question that suspends the run.
     pub asked: Option<Asked>,
+    /// The answer to the open question, whose host call is the last row of `journal`.
+    pub answered: Option<Answer>,
     /// For people who watch: kind and text.
     pub event: Option<(&'static str, String)>,
 }
@@ -174,6 +176,14 @@ impl Store {
         if let Some(asked) = &change.asked {
             save_question(&mut tx, &project.id, asked).await?;
         }
+        if let (Some(answer), Some(call)) = (&change.answered, change.journal.last()) {
+            sqlx::query("update question set answer = ? where run = ? and seq = ?")
+                .bind(to_json(answer))
+                .bind(&call.run)
+                .bind(call.seq)
+                .execute(&mut *tx)
+                .await?;
+        }
         if let Some(end) = &change.run_end {
             super::runs::end(&mut tx, end).await?;
         }
@@ -203,12 +213,7 @@ impl Store {
                 row.get("fingerprint"),
                 to_json(&response),
             ));
-            sqlx::query("update question set answer = ? where run = ? and seq = ?")
-                .bind(to_json(answer))
-                .bind(row.get::<String, _>("run"))
-                .bind(row.get::<u32, _>("seq"))
-                .execute(&self.write)
-                .await?;
+            change.answered = Some(answer.clone());
         }
         self.commit(project, state, change).await
     }
@@ -254,7 +259,7 @@ async fn act(tx: &mut Transaction<'static, Sqlite>, project: &Project, action: &
     match action {
         Action::SetCeiling(ceiling) => ledger::set_ceiling(tx, &project.id, *ceiling).await,
         Action::Accept { task, title, summary, tree } => files::snapshot(tx, &project.id, task, title, summary, tree).await,
-        Action::Refund { task } => ledger::refund_task(tx, &project.id, &project.wallet, task).await,
+        Action::Refund { task } => ledger::refund_task(tx, &project.id, task).await,
     }
 }
 

@@ -38,7 +38,7 @@ impl Guest for Architect {
         let brief = job::current_brief().ok_or_else(|| missing("brief"))?;
         let plan = job::current_plan().ok_or_else(|| missing("plan"))?;
         let task = job::current_task().ok_or_else(|| missing("task"))?;
-        let review = verify::Review { brief, plan, task, results: job::results() };
+        let review = verify::Review { brief, plan, task, results: job::results(), findings: job::findings() };
         verify::verify(&mut HostModel, &Host, &review)
     }
 }

@@ -24,7 +24,7 @@ pub fn make_plan(model: &mut dyn Model, brief: &Brief, idea: &str, languages: &[
 fn opening(brief: &Brief, idea: &str, languages: &[String]) -> String {
     let requirements: String = brief.requirements.iter().map(|entry| format!("{}: {}\n", entry.id, entry.text)).collect();
     let runners = match languages {
-        [] => "No language can be executed here yet; write the checks all the same, the client runs them.".to_owned(),
+        [] => "No check can be executed here: the client runs them, and a reviewer works through them by reading. Write them all the same; prefer unit tests with a few telling values.".to_owned(),
         some => format!("Checks can be executed here for: {}.", some.join(", ")),
     };
     format!(

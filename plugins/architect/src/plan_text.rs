@@ -209,9 +209,12 @@ fn commands(text: &str) -> Result<Vec<CommandStep>, String> {
         match (line.chars().next(), &mut step.stdout) {
             (Some('<'), _) => step.stdin.push_str(&format!("{rest}\n")),
             (Some('>'), Matching::Exact(expected)) => expected.push_str(&format!("{rest}\n")),
-            (Some('>'), stdout) => *stdout = Matching::Exact(format!("{rest}\n")),
-            (Some('~'), stdout) => *stdout = Matching::Contains(rest.to_owned()),
-            (Some('/'), stdout) => *stdout = Matching::Pattern(rest.to_owned()),
+            (Some('>'), stdout @ Matching::Anything) => *stdout = Matching::Exact(format!("{rest}\n")),
+            (Some('~'), stdout @ Matching::Anything) => *stdout = Matching::Contains(rest.to_owned()),
+            (Some('/'), stdout @ Matching::Anything) => *stdout = Matching::Pattern(rest.to_owned()),
+            (Some('>' | '~' | '/'), _) => {
+                return Err(format!("`{line}` is a second expectation of one command; give `>` lines, or one `~`, or one `/`"));
+            }
             _ => match line.strip_prefix("exit").map(|code| code.trim().trim_start_matches(':').trim().parse()) {
                 Some(Ok(code)) => step.exit_code = code,
                 _ => return Err(format!("`{line}` is no line of a command block; they begin with $ < > ~ / or exit")),
@@ -285,6 +288,7 @@ mod tests {
     fn what_is_wrong_is_said_in_words() {
         let cases = [
             (PLAN.replace("needs: T1", "needs: 2"), "no earlier task"),
+            (PLAN.replace("~ part", "~ part\n~ another"), "second expectation"),
             (PLAN.replace("R4 judgement", "R4 magic"), "no kind of check"),
             (PLAN.replace("run: ", ""), "no `run:`"),
             (PLAN.replace("check: R2 unit-test test_a.py", "check: R2 unit-test other.py"), "without its text"),

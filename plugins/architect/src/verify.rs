@@ -4,6 +4,7 @@
 use atelier_sdk::fences::{around, field};
 use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Brief, Check, CheckResult, Failure, Finding, Plan, Refusal, Status, Task, Verdict};
+use atelier_sdk::words::{self, covers};
 use atelier_sdk::workspace::{Entry, Kind};
 
 /// Files are shown up to this size each; what is longer is cut in the middle.
@@ -23,6 +24,8 @@ pub struct Review {
     pub task: Task,
     /// What its checks did.
     pub results: Vec<CheckResult>,
+    /// Why the last try was rejected.
+    pub findings: Vec<Finding>,
 }
 
 /// The files, to be read.
@@ -54,34 +57,58 @@ pub fn verify(model: &mut dyn Model, files: &dyn Files, review: &Review) -> Resu
 }
 
 fn opening(files: &dyn Files, review: &Review) -> Result<String, Refusal> {
-    let Review { brief, plan, task, results } = review;
+    let Review { brief, plan, task, results, .. } = review;
     let mut text = format!("# The goal\n\n{}: {}\n\nDesign: {}\n\n", brief.title, brief.summary, plan.design);
-    text.push_str(&format!(
-        "# The task\n\n{}\n\n{}\n\nIts files: {}\n\n# Its requirements\n\n",
-        task.title,
-        task.description,
-        task.files.join(", ")
-    ));
+    text.push_str(&format!("# The task\n\n{}\n\n{}\n\nIts files: {}\n\n", task.title, task.description, task.files.join(", ")));
+    text.push_str("# Its requirements\n\n");
     for requirement in brief.requirements.iter().filter(|entry| task.acceptance.iter().any(|check| check.requirement == entry.id)) {
         text.push_str(&format!("{}: {}\n", requirement.id, requirement.text));
     }
+    let later: Vec<&Task> = plan.tasks.iter().skip_while(|entry| entry.id != task.id).skip(1).collect();
+    if !later.is_empty() {
+        text.push_str("\nLater tasks, which may finish a requirement that this one begins:\n");
+        text.extend(later.iter().map(|task| format!("- {} ({})\n", task.title, task.files.join(", "))));
+    }
     text.push_str("\n# Its checks\n\n");
-    for entry in &task.acceptance {
-        let result = results.iter().find(|result| result.check == entry.id);
-        let status = match result.map(|result| result.status) {
-            Some(Status::Passed) => "passed",
-            Some(Status::Failed) => "failed",
-            _ => "not run",
-        };
-        let detail = result.map_or("", |result| result.detail.as_str());
-        text.push_str(&format!("- {} ({}): {status}; {detail}\n", describe(&entry.check), entry.requirement));
+    text.push_str(&checks(task, results));
+    if !review.findings.is_empty() {
+        text.push_str("\n# The last try was rejected for this; see whether it is mended\n\n");
+        text.extend(review.findings.iter().map(|finding| format!("- {} {}\n", finding.path, finding.message)));
     }
     text.push_str("\n# The files\n\n");
-    let mut left = FILES_CHARS_MAX;
-    for entry in files.list()? {
-        if entry.kind == Kind::Binary {
-            continue;
+    text.push_str(&sources(files, review)?);
+    Ok(text)
+}
+
+/// The checks with what they did. Requirements that share a check share its line.
+fn checks(task: &Task, results: &[CheckResult]) -> String {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for entry in &task.acceptance {
+        let result = results.iter().find(|result| result.check == entry.id);
+        let status = match (&entry.check, result) {
+            (Check::Judgement(_), _) => String::new(),
+            (_, Some(CheckResult { status: Status::Passed, detail, .. })) => format!(": passed; {detail}"),
+            (_, Some(CheckResult { status: Status::Failed, detail, .. })) => format!(": failed; {detail}"),
+            (_, result) => format!(": not run; {}", result.map_or("", |result| result.detail.as_str())),
+        };
+        let line = format!("{}{status}", words::check(&entry.check));
+        match lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, requirements)) => requirements.push(&entry.requirement),
+            None => lines.push((line, vec![&entry.requirement])),
         }
+    }
+    lines.iter().map(|(line, requirements)| format!("- {}: {line}\n", requirements.join(", "))).collect()
+}
+
+/// The task's own files and tests, then the rest of the code. Tests of other tasks and the generated README say nothing here.
+fn sources(files: &dyn Files, review: &Review) -> Result<String, Refusal> {
+    let own = |path: &str| covers(&review.task.files, path) || tests(&review.task).any(|test| test == path);
+    let others = |path: &str| path != "README.md" && !review.plan.tasks.iter().any(|task| tests(task).any(|test| test == path));
+    let mut entries = files.list()?;
+    entries.retain(|entry| entry.kind == Kind::Text && (own(&entry.path) || others(&entry.path)));
+    entries.sort_by_key(|entry| (!own(&entry.path), entry.path.clone()));
+    let (mut text, mut left) = (String::new(), FILES_CHARS_MAX);
+    for entry in entries {
         let content = shorten(&files.read(&entry.path)?, FILE_CHARS_MAX.min(left));
         left -= content.len().min(left);
         let fence = around(&content);
@@ -90,18 +117,11 @@ fn opening(files: &dyn Files, review: &Review) -> Result<String, Refusal> {
     Ok(text)
 }
 
-fn describe(check: &Check) -> String {
-    match check {
-        Check::Parses(paths) => format!("parses {}", paths.join(", ")),
-        Check::UnitTest(file) => format!("unit tests {}", file.path),
-        Check::Command(steps) => {
-            let lines: Vec<String> =
-                steps.iter().map(|step| format!("{:?} exits {} with {:?}", step.arguments, step.exit_code, step.stdout)).collect();
-            format!("command {}", lines.join(", then "))
-        }
-        Check::FilePresent(path) => format!("file {path} present"),
-        Check::Judgement(reason) => format!("for the reader to judge: {reason}"),
-    }
+fn tests(task: &Task) -> impl Iterator<Item = &str> {
+    task.acceptance.iter().filter_map(|entry| match &entry.check {
+        Check::UnitTest(file) => Some(file.path.as_str()),
+        _ => None,
+    })
 }
 
 /// The beginning and the end of a long text.
@@ -165,7 +185,7 @@ mod tests {
     impl Files for Two {
         fn list(&self) -> Result<Vec<Entry>, Refusal> {
             let entry = |path: &str, kind| Entry { path: path.into(), bytes: 1, kind, executable: false };
-            Ok(vec![entry("a.py", Kind::Text), entry("b.png", Kind::Binary)])
+            Ok(vec![entry("README.md", Kind::Text), entry("a.py", Kind::Text), entry("b.png", Kind::Binary), entry("c.py", Kind::Text)])
         }
 
         fn read(&self, path: &str) -> Result<String, Refusal> {
@@ -192,6 +212,7 @@ mod tests {
                 acceptance,
             },
             results: vec![CheckResult { check: "C1".into(), requirement: "R1".into(), status, detail: "why".into() }],
+            findings: vec![Finding { path: "a.py".into(), line: 0, message: "was wrong".into(), requirement: None }],
         }
     }
 
@@ -211,6 +232,8 @@ mod tests {
         assert!(
             shown.contains("R1: must hold") && shown.contains("passed; why") && shown.contains("text of a.py") && !shown.contains("b.png")
         );
+        assert!(shown.contains("text of c.py") && !shown.contains("README"), "code, but not what was made from the brief");
+        assert!(shown.contains("- a.py was wrong"), "the last rejection");
     }
 
     #[test]

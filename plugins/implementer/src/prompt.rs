@@ -3,10 +3,11 @@
 use atelier_sdk::fences::around;
 use atelier_sdk::job::AcceptedTask;
 use atelier_sdk::template::fill;
-use atelier_sdk::types::{Acceptance, Brief, Check, Finding, Matching, Plan, Task};
+use atelier_sdk::types::{Acceptance, Brief, Check, Finding, Plan, Task};
+use atelier_sdk::words;
 
 /// Files up to this length are written whole; longer ones are edited.
-pub const WHOLE_FILE_LINES: usize = 150;
+pub const WHOLE_FILE_LINES: usize = 100;
 
 /// Everything that a task needs to be understood.
 pub struct Work {
@@ -55,7 +56,7 @@ pub fn task(work: &Work, sources: &[(String, String)], map: &str) -> String {
             ("files", &work.task.files.join(", ")),
             ("checks", &checks(&work.task.acceptance)),
             ("sources", &list(sources)),
-            ("map", if map.is_empty() { "(nothing)" } else { map }),
+            ("map", if map.is_empty() { "(nothing else yet)" } else { map }),
             ("findings", &findings),
         ],
     )
@@ -67,6 +68,7 @@ fn progress(work: &Work) -> String {
     let line = |task: &Task| {
         let done = work.accepted.iter().find(|accepted| accepted.id == task.id);
         match done {
+            Some(accepted) if accepted.summary.eq_ignore_ascii_case(&task.title) => format!("- done: {}", task.title),
             Some(accepted) => format!("- done: {} ({})", task.title, accepted.summary),
             None if task.id == work.task.id => format!("- now: {}", task.title),
             None => format!("- later: {}", task.title),
@@ -81,30 +83,12 @@ fn checks(acceptance: &[Acceptance]) -> String {
     let mut out = Vec::new();
     for entry in acceptance {
         let text = match &entry.check {
-            Check::UnitTest(file) if shown.contains(&file.path.as_str()) => format!("unit tests in {}, as above", file.path),
+            Check::UnitTest(file) if shown.contains(&file.path.as_str()) => format!("{}, as above", words::check(&entry.check)),
             Check::UnitTest(file) => {
                 shown.push(&file.path);
-                format!("unit tests, {}:\n{}", file.path, fenced(&file.text))
+                format!("{}:\n{}", words::check(&entry.check), fenced(&file.text))
             }
-            Check::Command(steps) => {
-                let lines: Vec<String> = steps
-                    .iter()
-                    .map(|step| {
-                        let stdin = if step.stdin.is_empty() { String::new() } else { format!(" reading {:?}", step.stdin) };
-                        let stdout = match &step.stdout {
-                            Matching::Exact(text) => format!(", printing exactly {text:?}"),
-                            Matching::Contains(text) => format!(", printing something with {text:?}"),
-                            Matching::Pattern(text) => format!(", printing what matches /{text}/"),
-                            Matching::Anything => String::new(),
-                        };
-                        format!("  {:?}{stdin}{stdout}, exit code {}", step.arguments, step.exit_code)
-                    })
-                    .collect();
-                format!("these commands, in order:\n{}", lines.join("\n"))
-            }
-            Check::Parses(paths) => format!("these files parse: {}", paths.join(", ")),
-            Check::FilePresent(path) => format!("the file {path} is there"),
-            Check::Judgement(reason) => format!("a reader judges it: {reason}"),
+            check => words::check(check),
         };
         out.push(format!("- {}: {text}", entry.requirement));
     }

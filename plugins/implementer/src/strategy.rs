@@ -5,6 +5,7 @@ use crate::prompt::{self, Work, fenced};
 use crate::reply::{Changes, read};
 use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Acceptance, Check, CheckResult, Failure, Refusal, SourceFile, Status};
+use atelier_sdk::words::covers;
 use atelier_sdk::workspace::{Edit, EditOutcome, Entry, Kind};
 
 /// The longest reply: a few files of some hundred lines.
@@ -140,12 +141,7 @@ fn failing(project: &mut dyn Project, acceptance: &[Acceptance]) -> Vec<String> 
 /// The files that the task may write, then the others, as far as they fit. Tests are shown with their checks.
 fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, Refusal> {
     let tests = check_files(work);
-    let writable = |path: &str| {
-        work.task.files.iter().any(|pattern| match pattern.strip_suffix("/**") {
-            Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
-            None => pattern == path,
-        })
-    };
+    let writable = |path: &str| covers(&work.task.files, path);
     let mut entries: Vec<Entry> =
         project.list()?.into_iter().filter(|entry| entry.kind == Kind::Text && !tests.contains(&entry.path.as_str())).collect();
     // The README says what the goal says already.

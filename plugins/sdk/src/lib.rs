@@ -7,6 +7,7 @@
 pub mod fences;
 pub mod model;
 pub mod template;
+pub mod words;
 
 /// The interfaces that agents import.
 #[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]

@@ -61,11 +61,16 @@ pub enum Failed {
     },
     /// The provider refused this request, and would again.
     Rejected(Rejection),
-    /// Not a byte came back in time; nobody knows what the provider did.
-    Silent,
+    /// The server reported a fault of its own before any answer: nothing was made, and asking again at once would not help.
+    Faulty(u16),
+    /// The request left and nothing usable came back; nobody knows what the provider did.
+    Unknown {
+        /// What happened.
+        why: String,
+    },
     /// It began and did not end well.
     Broken {
-        /// What was seen.
+        /// What was seen; never empty.
         text: String,
         /// What happened.
         why: String,

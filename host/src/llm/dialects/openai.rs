@@ -24,12 +24,15 @@ const RETRY_AFTER_S_MAX: u64 = 60;
 pub async fn send(client: &reqwest::Client, endpoint: &Endpoint, wire: &Wire<'_>, mut seen: impl FnMut(&str)) -> Result<Answer, Failed> {
     let request = request(client, endpoint, wire);
     let response = match timeout(endpoint.first_byte_timeout, request.send()).await {
-        Err(_) => return Err(Failed::Silent),
+        Err(_) => {
+            let why = format!("no answer within {} s (ATELIER_MODEL_FIRST_BYTE_TIMEOUT_S)", endpoint.first_byte_timeout.as_secs());
+            return Err(Failed::Unknown { why });
+        }
         Ok(Err(error)) if error.is_connect() => {
             return Err(Failed::NotAccepted { why: "no connection".to_owned(), retry_after: None });
         }
         // The request may have arrived before the connection broke.
-        Ok(Err(_)) => return Err(Failed::Broken { text: String::new(), why: "the connection broke".to_owned(), idle: false }),
+        Ok(Err(_)) => return Err(Failed::Unknown { why: "the connection broke before an answer".to_owned() }),
         Ok(Ok(response)) => response,
     };
     if !response.status().is_success() {
@@ -100,29 +103,30 @@ async fn refused(mut response: reqwest::Response) -> Failed {
                 false => Failed::Rejected(Rejection::Status(status)),
             }
         }
-        402 | 405..=428 | 430..=499 => Failed::Rejected(Rejection::Status(status)),
-        _ => Failed::NotAccepted { why: format!("status {status}"), retry_after },
+        429 | 503 => Failed::NotAccepted { why: format!("status {status}"), retry_after },
+        500.. => Failed::Faulty(status),
+        _ => Failed::Rejected(Rejection::Status(status)),
     }
 }
 
 /// A server that does not stream answers with one JSON document.
 async fn whole(mut response: reqwest::Response, endpoint: &Endpoint) -> Result<Answer, Failed> {
-    let broken = |why: &str, idle| Failed::Broken { text: String::new(), why: why.to_owned(), idle };
+    let unknown = |why: &str| Failed::Unknown { why: why.to_owned() };
     let mut body = Vec::new();
     loop {
         match timeout(endpoint.idle_timeout, response.chunk()).await {
-            Err(_) => return Err(broken("the answer stopped coming", true)),
-            Ok(Err(_)) => return Err(broken("the connection broke", false)),
+            Err(_) => return Err(unknown("the answer stopped coming")),
+            Ok(Err(_)) => return Err(unknown("the connection broke")),
             Ok(Ok(None)) => break,
             Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
         }
         if body.len() > ANSWER_BYTES_MAX {
-            return Err(broken("the answer is too large", false));
+            return Err(unknown("the answer is too large"));
         }
     }
     let parsed: Chunk =
-        serde_json::from_slice(&body).map_err(|_| broken("the answer is not what an OpenAI-compatible server sends", false))?;
-    let choice = parsed.choices.into_iter().next().ok_or_else(|| broken("the answer has no choice", false))?;
+        serde_json::from_slice(&body).map_err(|_| unknown("the answer is not what an OpenAI-compatible server sends"))?;
+    let choice = parsed.choices.into_iter().next().ok_or_else(|| unknown("the answer has no choice"))?;
     Ok(Answer {
         text: choice.message.and_then(|message| message.content).unwrap_or_default(),
         finish: finish(choice.finish_reason.as_deref()),
@@ -138,7 +142,10 @@ async fn streamed(response: reqwest::Response, endpoint: &Endpoint, seen: &mut i
     });
     let mut events = std::pin::pin!(bytes.eventsource());
     let (mut text, mut reason, mut usage) = (String::new(), None, None);
-    let broken = |text: String, why: &str, idle| Err(Failed::Broken { text, why: why.to_owned(), idle });
+    let broken = |text: String, why: &str, idle| match text.is_empty() {
+        true => Err(Failed::Unknown { why: why.to_owned() }),
+        false => Err(Failed::Broken { text, why: why.to_owned(), idle }),
+    };
     loop {
         let event = match timeout(endpoint.idle_timeout, events.next()).await {
             Err(_) => return broken(text, "the stream stopped coming", true),

@@ -1,0 +1,192 @@
+//! Bad days of the whole application: each ends in words that name the next step, nothing is lost, and the ledger is sound.
+
+use atelier_host::app::App;
+use atelier_host::project::{Pause, Phase};
+use tests::conversation::Conversation;
+use tests::home::{Home, assert_agrees, assert_sound, begin, read};
+use tests::model_server::{Answer, ModelServer};
+use tests::root;
+
+const NOWHERE: &str = "http://127.0.0.1:9/v1";
+
+fn replies() -> Vec<Answer> {
+    let text = read(&root().join("tests/conversations/01-a-clear-idea-needs-no-question.md"));
+    Conversation::read(&text).expect("a conversation").texts("model").into_iter().map(Answer::Text).collect()
+}
+
+/// The model server misbehaves in its first answer; afterwards the project is resumed and comes out whole.
+async fn recovers_from(bad: Vec<Answer>, expected: &str) {
+    let name = format!("{bad:?}");
+    let server = ModelServer::answering(bad.into_iter().chain(replies())).await;
+    let mut home = Home::shipped();
+    home.variables.push(("ATELIER_MODEL_FIRST_BYTE_TIMEOUT_S", "1".to_owned()));
+    home.variables.push(("ATELIER_MODEL_IDLE_TIMEOUT_S", "1".to_owned()));
+    let app = home.app(&server.url).await;
+    let mut project = begin(&app, "greet by name").await;
+    match &project.state.phase {
+        Phase::Paused(pause, _) => {
+            assert!(pause.to_string().contains(expected), "{name}: {pause}");
+            project = app.orchestrator.resume(project, None).await.expect("resumed");
+            project = app.orchestrator.advance(project).await.expect("it goes on");
+        }
+        phase => assert!(expected.is_empty(), "{name}: {phase:?}"),
+    }
+    assert_eq!(project.state.phase, Phase::Quoted, "{name}");
+    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
+    project = app.orchestrator.approve(&project, ceiling).await.expect("approved");
+    project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!(project.state.phase, Phase::Delivered, "{name}");
+    assert_sound(&app).await;
+    assert_agrees(&app.reader.store, &server.log()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_outlives_every_fault_of_the_model_server() {
+    recovers_from(vec![Answer::Status(500)], "did not answer: status 500").await;
+    recovers_from(vec![Answer::Status(503)], "").await;
+    recovers_from(vec![Answer::RateLimited(0)], "").await;
+    recovers_from(vec![Answer::Silence], "ATELIER_MODEL_FIRST_BYTE_TIMEOUT_S").await;
+    recovers_from(vec![Answer::Stall("size: XS".to_owned())], "did not answer").await;
+    recovers_from(vec![Answer::Cut("size: XS".to_owned())], "did not answer").await;
+    recovers_from(vec![Answer::Cut(String::new())], "did not answer").await;
+    recovers_from(vec![Answer::Garbage], "not what an OpenAI-compatible server sends").await;
+    recovers_from(vec![Answer::Text("gibberish".to_owned())], "").await;
+    recovers_from(vec![Answer::Status(401)], "ATELIER_MODEL_KEY").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_reports_no_usage_is_estimated_and_the_project_is_delivered() {
+    let answers = replies().into_iter().map(|answer| match answer {
+        Answer::Text(text) => Answer::NoUsage(text),
+        other => other,
+    });
+    let server = ModelServer::answering(answers).await;
+    let home = Home::shipped();
+    let app = home.app(&server.url).await;
+    let project = tests::home::begin_approved(&app, "greet by name").await;
+    assert_eq!(project.state.phase, Phase::Delivered);
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_that_never_make_sense_end_the_project_and_are_given_back() {
+    let server = ModelServer::scripted(|_, _| Answer::Text("I am sorry, I can't help with that.".to_owned())).await;
+    let home = Home::shipped();
+    let app = home.app(&server.url).await;
+    let project = begin(&app, "greet by name").await;
+    assert!(matches!(&project.state.phase, Phase::Failed(why) if why.contains("repl")), "{:?}", project.state.phase);
+    let receipt = app.reader.store.receipt(&project.id).await.expect("a receipt");
+    assert!(receipt.charged.0 > 0 && receipt.charged == receipt.refunded, "{receipt:?}");
+    assert!(receipt.calls <= 6, "{} calls for nothing", receipt.calls);
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idea_of_nothing_or_of_a_whole_book_is_refused_before_anything_is_spent() {
+    let home = Home::shipped();
+    let app = home.app(NOWHERE).await;
+    for (idea, expected) in [("", "the idea is empty"), (" \n\t ", "the idea is empty"), (&*"x".repeat(100_000), "at most 50000")] {
+        let error = app.orchestrator.create("local", idea, None).await.expect_err("a refusal").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(app.reader.store.history(10).await.expect("a listing").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ceiling_below_the_first_call_pauses_before_anything_is_sent_and_can_be_raised() {
+    let server = ModelServer::answering(replies()).await;
+    let home = Home::shipped();
+    let app = home.app(&server.url).await;
+    let project = app.orchestrator.create("local", "greet by name", Some("0.1".parse().expect("an amount"))).await.expect("a project");
+    let project = app.orchestrator.advance(project).await.expect("it stops");
+    assert!(matches!(project.state.phase, Phase::Paused(Pause::Ceiling, _)), "{:?}", project.state.phase);
+    assert!(server.asked().is_empty());
+    let project = app.orchestrator.resume(project, Some("100".parse().expect("an amount"))).await.expect("resumed");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!(project.state.phase, Phase::Quoted);
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_wallet_pauses_and_a_grant_lets_it_go_on() {
+    let server = ModelServer::answering(replies()).await;
+    let mut home = Home::shipped();
+    home.variables.push(("ATELIER_DEFAULT_GRANT", "0.1".to_owned()));
+    let app = home.app(&server.url).await;
+    let project = begin(&app, "greet by name").await;
+    assert!(matches!(project.state.phase, Phase::Paused(Pause::Credits, _)), "{:?}", project.state.phase);
+    app.reader.store.grant("local", "1000".parse().expect("an amount"), "a gift").await.expect("granted");
+    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    assert_eq!(app.orchestrator.advance(project).await.expect("it goes on").state.phase, Phase::Quoted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_told_and_nothing_is_lost() {
+    let server = ModelServer::answering(replies().into_iter().chain(replies())).await;
+    let home = Home::shipped();
+    let app = home.app(&server.url).await;
+    let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");
+    let store = &app.reader.store;
+    store.limit_pages(1).await.expect("a limit");
+    // The pages that are there are filled first; then the very next growth fails.
+    while store.note(&project.id, "progress", &"x".repeat(2_000)).await.is_ok() {}
+    store.note(&project.id, "progress", "a connection of its own").await.expect("a small line still fits");
+    store.limit_pages(1).await.expect("a limit");
+    let error = format!("{:#}", app.orchestrator.advance(project.clone()).await.expect_err("no room"));
+    assert!(error.contains("the disk that holds the data directory is full") && error.contains("run the command again"), "{error}");
+    app.reader.store.limit_pages(1_000_000).await.expect("space again");
+    let living = app.reader.living_boots().await.expect("the boots");
+    tests::home::assert_audit(&app.reader.store, &living).await;
+    drop(app);
+    // A new process recovers what was open.
+    let app = home.app(&server.url).await;
+    let project = app.reader.store.project(&project.id).await.expect("it is there");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!(project.state.phase, Phase::Quoted);
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_worker_on_the_same_data_is_refused_and_readers_are_not() {
+    let home = Home::shipped();
+    let app = home.app(NOWHERE).await;
+    let error = App::build(home.settings(NOWHERE)).await.err().expect("a refusal").to_string();
+    assert!(error.contains("another process works on") && error.contains("--data-dir"), "{error}");
+    let reader = atelier_host::app::Reader::open(home.settings(NOWHERE)).await.expect("a reader");
+    assert!(reader.store.history(1).await.expect("a listing").is_empty());
+    drop(app);
+    App::build(home.settings(NOWHERE)).await.expect("free again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_whose_bytes_changed_is_refused() {
+    let server = ModelServer::answering(replies()).await;
+    let home = Home::shipped();
+    let pinned = std::fs::read_dir(home.data().join("plugins")).expect("the plugins");
+    for entry in pinned {
+        let path = entry.expect("an entry").path();
+        let mut bytes = std::fs::read(&path).expect("the bytes");
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).expect("changed");
+    }
+    let app = home.app(&server.url).await;
+    let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");
+    let error = format!("{:#}", app.orchestrator.advance(project).await.expect_err("a refusal"));
+    assert!(error.contains("was changed after it was pinned") && error.contains("atelier plugin pin"), "{error}");
+    assert!(server.asked().is_empty(), "nothing ran");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_file_costs_its_own_place_in_the_index_and_nothing_else() {
+    let home = Home::shipped();
+    home.grant(|manifest| {
+        for plugin in manifest.plugins.iter_mut().filter(|plugin| plugin.world == "indexer") {
+            plugin.limits.fuel_millions = 1;
+        }
+    });
+    let server = ModelServer::answering(replies()).await;
+    let app = home.app(&server.url).await;
+    let project = tests::home::begin_approved(&app, "greet by name").await;
+    assert_eq!(project.state.phase, Phase::Delivered);
+}

@@ -1,0 +1,10 @@
+//! One test binary for all stories, so that everything is linked once.
+
+mod commands;
+mod conversations;
+mod faults;
+mod ledger;
+mod model_calls;
+mod restarts;
+mod sandbox;
+mod tidy;

@@ -1,0 +1,92 @@
+//! `kill -9`, and what comes after: the project goes on from its journal and every call is paid once.
+
+use atelier_host::app::Reader;
+use std::time::Duration;
+use tests::conversation::Conversation;
+use tests::home::{Home, assert_agrees, assert_audit};
+use tests::model_server::{Answer, ModelServer};
+use tests::program::{atelier_beside, start};
+use tests::{home::read, root};
+
+fn conversation() -> Vec<String> {
+    let text = read(&root().join("tests/conversations/03-a-rejected-try-is-mended.md"));
+    Conversation::read(&text).expect("a conversation").texts("model")
+}
+
+/// Answers by what is asked, not by number: a call may come twice.
+fn answer(asked: &str, replies: &[String], seen: &mut Vec<String>) -> Answer {
+    let number = seen.iter().position(|known| known == asked).unwrap_or_else(|| {
+        seen.push(asked.to_owned());
+        seen.len() - 1
+    });
+    replies.get(number).map_or(Answer::Status(500), |reply| Answer::Text(reply.clone()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_killed_during_any_model_call_goes_on_and_charges_each_call_once() {
+    let replies = conversation();
+    let undisturbed = undisturbed_cost(&replies).await;
+    for killed_at in 0..replies.len() {
+        let script = replies.clone();
+        let (began, mut begins) = tokio::sync::mpsc::unbounded_channel();
+        let mut seen = Vec::new();
+        let server = ModelServer::scripted(move |asked, number| {
+            let answer = answer(&asked.text(), &script, &mut seen);
+            let _ = began.send(number);
+            match number == killed_at {
+                true => Answer::Silence,
+                false => answer,
+            }
+        })
+        .await;
+        let home = Home::shipped();
+        let out = home.beside("out");
+        let mut child = start(&home, &server.url, &["run", "add two numbers", "--yes", "--out", &out.display().to_string()]);
+        while begins.recv().await.expect("the server lives") != killed_at {}
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        child.kill().expect("kill -9");
+        child.wait().expect("it is dead");
+
+        let reader = Reader::open(home.settings(&server.url)).await.expect("the store");
+        let project = reader.store.history(1).await.expect("a listing").remove(0).id;
+        let ended = atelier_beside(&home, &server.url, &["resume", &project, "--yes", "--out", &out.display().to_string()]).await;
+        assert_eq!(ended.code, Some(0), "killed at call {killed_at}: {}", ended.err);
+        assert!(ended.err.contains("1 model calls of a process that died were released"), "{}", ended.err);
+        assert!(out.join("repository").exists() && out.join("project.zip").exists());
+        let receipt = reader.store.receipt(&project).await.expect("a receipt");
+        assert_eq!((receipt.calls, receipt.lost_calls), (replies.len() as u64, 1), "killed at call {killed_at}");
+        assert_eq!(receipt.charged, undisturbed, "killed at call {killed_at}: charged other than an undisturbed run");
+        assert_audit(&reader.store, &[]).await;
+        let comparison = assert_agrees(&reader.store, &server.log()).await;
+        assert_eq!(comparison.served, replies.len() + 1);
+    }
+}
+
+async fn undisturbed_cost(replies: &[String]) -> atelier_host::ledger::NanoUsd {
+    let server = ModelServer::answering(replies.iter().cloned().map(Answer::Text)).await;
+    let home = Home::shipped();
+    let out = home.beside("out").display().to_string();
+    let ended = atelier_beside(&home, &server.url, &["run", "add two numbers", "--yes", "--out", &out]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let reader = Reader::open(home.settings(&server.url)).await.expect("the store");
+    let project = reader.store.history(1).await.expect("a listing").remove(0).id;
+    reader.store.receipt(&project).await.expect("a receipt").charged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_survives_the_process_that_asked_it() {
+    let text = read(&root().join("tests/conversations/02-two-answers-say-different-things.md"));
+    let replies = Conversation::read(&text).expect("a conversation").texts("model");
+    let server = ModelServer::answering(replies.into_iter().map(Answer::Text)).await;
+    let home = Home::shipped();
+    let out = home.beside("out").display().to_string();
+    let ended = atelier_beside(&home, &server.url, &["run", "a tool for my notes", "--out", &out]).await;
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(ended.err.contains("What should the tool do") && ended.err.contains("--answers FILE"), "{}", ended.err);
+    let project = ended.err.split_whitespace().find(|word| word.starts_with('p') && word.len() == 12).expect("an id").trim_end_matches('.');
+    std::fs::write(home.beside("answers"), "count words\n-\n").expect("the answers");
+    let answers = home.beside("answers").display().to_string();
+    let ended = atelier_beside(&home, &server.url, &["resume", project, "--answers", &answers, "--yes", "--out", &out]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(server.asked().len(), 5, "a replay makes no model call twice");
+}

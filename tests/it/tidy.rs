@@ -1,0 +1,129 @@
+//! The architecture as absences: who must not know what. Each failure says what to do about it.
+
+use std::path::{Path, PathBuf};
+use tests::home::read;
+use tests::root;
+
+/// Every Rust file below a folder.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|ending| ending == "rs") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// Lines of code with this word, outside of the places that may have it.
+fn only_in(word: &str, places: &[&str], advice: &str) {
+    for path in sources("host/src") {
+        let name = relative(&path);
+        if places.iter().any(|place| name.starts_with(place)) {
+            continue;
+        }
+        for (number, line) in read(&path).lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            assert!(!code.contains(word), "{name}:{}: `{word}` belongs in {}: {advice}", number + 1, places.join(", "));
+        }
+    }
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    only_in("sqlx", &["host/src/store/"], "ask the store in the application's words");
+}
+
+#[test]
+fn only_llm_opens_connections() {
+    only_in("reqwest", &["host/src/llm/"], "an agent's or the application's only way out is a model call");
+}
+
+#[test]
+fn only_plugins_know_wasmtime() {
+    only_in("wasmtime", &["host/src/plugins/"], "convert at the edge and pass our own nouns on");
+}
+
+#[test]
+fn only_front_ends_and_the_recording_serve_http() {
+    only_in("axum", &["host/src/recording/"], "a front end has a folder of its own");
+}
+
+#[test]
+fn only_the_terminal_prints() {
+    for word in ["println!", "print!("] {
+        only_in(word, &["host/src/cli/", "host/src/main.rs"], "return a value, or log");
+    }
+}
+
+#[test]
+fn the_centre_is_pure() {
+    for path in sources("host/src/project") {
+        for word in ["std::fs", "SystemTime", "Instant::now", "tokio", "rand", "uuid"] {
+            assert!(!read(&path).contains(word), "{}: `{word}`: the state machine takes values and returns values", relative(&path));
+        }
+    }
+}
+
+#[test]
+fn nothing_unsafe_is_written_here() {
+    for path in ["host/src", "tests/src", "tests/it"].into_iter().flat_map(sources) {
+        let text = read(&path);
+        // Split, so that this file does not find itself.
+        for word in [concat!("unsafe", " {"), concat!("unsafe", " fn"), concat!("unsafe", " impl")] {
+            assert!(!text.contains(word), "{}: `{word}`", relative(&path));
+        }
+    }
+}
+
+#[test]
+fn each_file_opens_with_its_reason() {
+    for path in ["host/src", "plugins", "tests/src", "tests/it", "tests/guests/src"].into_iter().flat_map(sources) {
+        assert!(read(&path).starts_with("//!"), "{}: say in a `//!` paragraph what this file is for", relative(&path));
+    }
+}
+
+#[test]
+fn every_variable_is_in_the_reference() {
+    let reference = read(&root().join("documentation/high_level_documentation.md"));
+    for (variable, _) in atelier_host::settings::VARIABLES {
+        assert!(reference.contains(&format!("`{variable}`")), "documentation/high_level_documentation.md: `{variable}` is missing");
+    }
+    for word in reference.split(|letter: char| !(letter.is_ascii_uppercase() || letter == '_' || letter.is_ascii_digit())) {
+        let known = word == "ATELIER_WASM_TOOLCHAIN" || atelier_host::settings::VARIABLES.iter().any(|(variable, _)| *variable == word);
+        assert!(!word.starts_with("ATELIER_") || known, "documentation/high_level_documentation.md names `{word}`, which nothing reads");
+    }
+}
+
+#[test]
+fn every_table_and_column_is_in_the_data_dictionary() {
+    let dictionary = read(&root().join("documentation/ddd.md"));
+    let migrations = read(&root().join("migrations/sqlite/0001_projects_runs_ledger.sql"));
+    let mut table = String::new();
+    for line in migrations.lines() {
+        if let Some(name) = line.strip_prefix("create table ") {
+            name.split_whitespace().next().unwrap_or_default().clone_into(&mut table);
+            assert!(dictionary.contains(&format!("`{table}`")), "documentation/ddd.md: the table `{table}` is missing");
+        }
+        let column = line.trim().split_whitespace().next().unwrap_or_default();
+        let is_column = line.starts_with("  ") && column.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+        let keyword = ["check", "primary", "foreign", "unique", "references", "constraint", "and", "or", "begin", "end", "select", "on", "when"];
+        if is_column && !column.is_empty() && !keyword.contains(&column) && !table.is_empty() {
+            assert!(dictionary.contains(&format!("`{column}`")), "documentation/ddd.md: the column `{table}.{column}` is missing");
+        }
+        if line.starts_with(')') {
+            table.clear();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The program `atelier`, started as a person does.
+
+use crate::home::Home;
+use crate::{root, target};
+use std::process::{Child, Command, Stdio};
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` if it was killed.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// The command, with the settings of this story and nothing else of Atelier's in its environment.
+pub fn command(home: &Home, model_url: &str, arguments: &[&str]) -> Command {
+    let program = target().join("debug").join("atelier");
+    assert!(program.exists(), "{} is missing; `make test` builds it", program.display());
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ATELIER_")) {
+        command.env_remove(name);
+    }
+    command.envs(home.environment(model_url)).args(arguments).current_dir(home.beside("")).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub fn atelier(home: &Home, model_url: &str, arguments: &[&str]) -> Ended {
+    let output = command(home, model_url, arguments).output().expect("it starts");
+    Ended {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// As [`atelier`], without keeping the test's own tasks (such as the model server) from running.
+pub async fn atelier_beside(home: &Home, model_url: &str, arguments: &[&str]) -> Ended {
+    let mut command = command(home, model_url, arguments);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the thread lives").expect("it starts");
+    Ended {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Starts it and comes back at once.
+pub fn start(home: &Home, model_url: &str, arguments: &[&str]) -> Child {
+    command(home, model_url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+/// A file of the checkout.
+pub fn file(path: &str) -> String {
+    crate::home::read(&root().join(path))
+}
