@@ -122,7 +122,9 @@ async fn an_empty_wallet_pauses_and_a_grant_lets_it_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_told_and_nothing_is_lost() {
-    let server = ModelServer::answering(replies().into_iter().chain(replies())).await;
+    // An answer that certainly needs room.
+    let long = Answer::Text(format!("size: XS\ntitle: T\nlanguage: text\nsummary: {}\nrequirement: r", "long ".repeat(20_000)));
+    let server = ModelServer::answering(std::iter::once(long).chain(replies())).await;
     let home = Home::shipped();
     let app = home.app(&server.url).await;
     let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");

@@ -11,6 +11,7 @@ pub mod diverge;
 pub mod good;
 pub mod huge;
 pub mod log_flood;
+pub mod many_calls;
 pub mod outside;
 pub mod recurse;
 pub mod spend;
@@ -33,9 +34,11 @@ pub const MISBEHAVIOURS: &[(&str, fn() -> Seen)] = &[
     ("check-file", check_file::change_check_file),
     ("denied", denied::call_without_grant),
     ("diverge", diverge::do_otherwise_next_time),
+    ("file-calls", many_calls::file_calls),
     ("huge-argument", huge::huge_argument),
     ("huge-prompt", huge::huge_prompt),
     ("huge-return", huge::huge_return),
+    ("job-calls", many_calls::job_calls),
     ("log-flood", log_flood::flood),
     ("outside", outside::reach_outside),
     ("recurse", recurse::recurse),
