@@ -9,7 +9,7 @@ OUT ?= out
 IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
 
-.PHONY: demo run test bench lint plugins toolchain guests demo-record kill clean
+.PHONY: demo run test bench lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins

@@ -4,6 +4,7 @@
 use crate::llm::gateway::Gateway;
 use crate::orchestrator::Orchestrator;
 use crate::plugins::imports::Progress;
+use crate::plugins::limits::{AGENT_RUNS_MAX, INDEXER_RUNS_MAX};
 use crate::plugins::registry::Registry;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// The database's file.
 const DATABASE: &str = "atelier.sqlite";
@@ -75,14 +76,20 @@ impl Reader {
 impl App {
     /// Takes the data directory over and recovers what a dead process left behind.
     pub async fn build(settings: Settings) -> Result<App> {
-        let reader = Reader::open(settings).await?;
-        let worker = lock(&reader.directory.join(WORKER_LOCK))?;
-        let Some(worker) = worker else {
+        let directory = settings.data_dir.clone();
+        let Some(app) = App::build_if_free(settings).await? else {
             bail!(
                 "another process works on {}; wait for it, stop it, or use another --data-dir (reading commands such as `status` work beside it)",
-                reader.directory.display()
+                directory.display()
             );
         };
+        Ok(app)
+    }
+
+    /// As [`App::build`]; `None` where another process works already.
+    pub async fn build_if_free(settings: Settings) -> Result<Option<App>> {
+        let reader = Reader::open(settings).await?;
+        let Some(worker) = lock(&reader.directory.join(WORKER_LOCK))? else { return Ok(None) };
         let boot = uuid::Uuid::new_v4().simple().to_string();
         let boots = reader.directory.join(BOOTS);
         std::fs::create_dir_all(&boots).with_context(|| format!("make {}", boots.display()))?;
@@ -94,6 +101,7 @@ impl App {
                 recovered_holds += reader.store.recover(&dead).await?;
             }
         }
+        remove_dead_locks(&boots, &boot)?;
         reader.store.set_prices(&reader.settings.rates()?, "settings").await?;
         let gateway = Arc::new(Gateway::new(reader.store.clone(), boot, reader.settings.clone())?);
         let (sender, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
@@ -104,8 +112,10 @@ impl App {
             settings: reader.settings.clone(),
             budget: reader.settings.budget.amounts()?,
             progress: Some(sender),
+            agent_runs: Semaphore::new(AGENT_RUNS_MAX),
+            indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
         };
-        Ok(App { reader, orchestrator: Arc::new(orchestrator), progress, recovered_holds, _locks: [worker, own] })
+        Ok(Some(App { reader, orchestrator: Arc::new(orchestrator), progress, recovered_holds, _locks: [worker, own] }))
     }
 }
 
@@ -117,6 +127,17 @@ fn lock(path: &Path) -> Result<Option<File>> {
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
     }
+}
+
+/// A lock file that nobody holds says nothing any more.
+fn remove_dead_locks(boots: &Path, own: &str) -> Result<()> {
+    for entry in std::fs::read_dir(boots).with_context(|| format!("read {}", boots.display()))? {
+        let path = entry?.path();
+        if !path.ends_with(own) && lock(&path)?.is_some() {
+            std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The operating system frees a lock when its process ends, however it ends.

@@ -87,7 +87,7 @@ async fn a_whole_run_from_the_terminal_leaves_a_sound_delivery() {
     let mut zip = zip::ZipArchive::new(zip).expect("a sound zip");
     zip.extract(home.beside("unzipped")).expect("unpacked");
     let project = home.beside("unzipped").join("shapes");
-    assert!(project.join("REPORT.md").exists() && project.join("README.md").exists());
+    assert!(home.beside("unzipped/REPORT.md").exists() && project.join("README.md").exists());
     let run = std::process::Command::new("python3").arg("main.py").current_dir(&project).output().expect("python3 runs");
     assert_eq!(String::from_utf8_lossy(&run.stdout), "6\n");
 

@@ -192,3 +192,23 @@ async fn a_hostile_file_costs_its_own_place_in_the_index_and_nothing_else() {
     let project = tests::home::begin_approved(&app, "greet by name").await;
     assert_eq!(project.state.phase, Phase::Delivered);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ceiling_that_was_named_is_kept_until_another_is_named() {
+    let server = ModelServer::answering(replies()).await;
+    let home = Home::shipped();
+    let app = home.app(&server.url).await;
+    let named = "60".parse().expect("an amount");
+    let project = app.orchestrator.create("local", "greet by name", Some(named)).await.expect("a project");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!(app.reader.store.project_budget(&project.id).await.expect("a budget").limit, named);
+    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    assert_eq!(project.state.limit, Some(named), "a plan is approved under it");
+    assert_eq!(app.reader.store.project_budget(&project.id).await.expect("a budget").limit, named);
+    let project = app.orchestrator.approve(&project, named).await.expect("approved");
+    let higher = "70".parse().expect("an amount");
+    let project = app.orchestrator.resume(project, Some(higher)).await.expect("a building project takes another ceiling");
+    assert_eq!(app.reader.store.project_budget(&project.id).await.expect("a budget").limit, higher);
+    let lower = app.orchestrator.resume(project, Some("0.1".parse().expect("an amount"))).await;
+    assert!(lower.expect_err("less than was spent").to_string().contains("are spent already"));
+}

@@ -154,7 +154,7 @@ impl World {
             }
             Step::Ceiling(amount) => {
                 // Below what is spent it is refused; otherwise it binds. Either way nothing breaks.
-                let _ = self.store.raise_project_limit(PROJECT, NanoUsd(i64::from(amount))).await;
+                let _ = self.store.set_project_limit(PROJECT, NanoUsd(i64::from(amount))).await;
             }
             Step::HostDies => {
                 self.store.recover(&self.boot).await.expect("recovered");

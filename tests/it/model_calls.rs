@@ -59,7 +59,7 @@ impl Desk {
             wallet: "local".to_owned(),
             budget: run_budget(&self.run),
         };
-        self.gateway.complete(context, request, Vec::new()).await.expect("the store works")
+        self.gateway.complete(context, request, &mut Vec::new()).await.expect("the store works")
     }
 
     async fn charged(&self) -> i64 {
@@ -67,18 +67,20 @@ impl Desk {
     }
 }
 
-/// What a call of 300 bytes holds for its input: a token for three bytes, and eight for the message.
+/// What the input of 300 letters is held for: a token for two letters, and eight for the message.
+const HELD_INPUT: i64 = 158;
+/// What it is estimated at: a token for three.
 const INPUT: i64 = 108;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_calls_at_once_never_pass_a_budget_that_fits_three_of_them() {
     // 2.97 times the largest call: two whole ones, and one that is shortened to what is left.
-    let limit = (INPUT + 1_000) * TOKEN * 297 / 100;
+    let limit = (HELD_INPUT + 1_000) * TOKEN * 297 / 100;
     for ignores_the_limit in [false, true] {
         let server = ModelServer::scripted(move |asked, _| {
             let allowed = asked.body["max_tokens"].as_u64().unwrap_or(0);
             let output = if ignores_the_limit { 5_000 } else { allowed };
-            Answer::Slow(Duration::from_millis(50), Box::new(Answer::Usage("words".to_owned(), 108, output)))
+            Answer::Slow(Duration::from_millis(50), Box::new(Answer::Usage("words".to_owned(), 158, output)))
         })
         .await;
         let desk = Arc::new(Desk::new(&server, NanoUsd(limit)).await);
@@ -202,6 +204,31 @@ async fn a_server_that_is_down_makes_the_run_wait() {
     drop(server);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(waits_for_the_provider(&desk.call(0, 1_000).await));
+    assert_eq!(desk.charged().await, 0);
+    assert_sound(&desk.app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_of_tokens_that_nobody_can_mean_is_replaced_by_an_estimate() {
+    check(vec![Answer::Usage("hello you".to_owned(), u64::MAX, 3)], is_reply("hello you"), (INPUT + 3) * TOKEN).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_answer_counts_however_the_connection_ends() {
+    // 300 letters are 75 tokens for the provider; without its count they are estimated.
+    check(vec![Answer::NoEnd("hello you".to_owned())], is_reply("hello you"), (INPUT + 3) * TOKEN).await;
+    check(vec![Answer::OddUsage("hello you".to_owned())], is_reply("hello you"), (INPUT + 3) * TOKEN).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_leaves_before_anything_was_seen_pays_nothing() {
+    let server = ModelServer::answering([Answer::Silence]).await;
+    let desk = Desk::new(&server, NanoUsd(100_000_000)).await;
+    tokio::select! {
+        completion = desk.call(0, 1_000) => panic!("{completion:?}"),
+        () = tokio::time::sleep(Duration::from_millis(300)) => {}
+    }
+    desk.gateway.drain(Duration::from_secs(5)).await;
     assert_eq!(desk.charged().await, 0);
     assert_sound(&desk.app).await;
 }

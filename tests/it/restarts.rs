@@ -90,3 +90,43 @@ async fn a_question_survives_the_process_that_asked_it() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(server.asked().len(), 5, "a replay makes no model call twice");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_waits_for_the_call_under_way_and_the_project_goes_on_later() {
+    let replies = conversation();
+    let undisturbed = undisturbed_cost(&replies).await;
+    for twice in [false, true] {
+        let script = replies.clone();
+        let mut seen = Vec::new();
+        let server = ModelServer::scripted(move |asked, number| {
+            let answer = answer(&asked.text(), &script, &mut seen);
+            match (number, twice) {
+                (1, true) => Answer::Silence,
+                (1, false) => Answer::Slow(Duration::from_millis(1_500), Box::new(answer)),
+                _ => answer,
+            }
+        })
+        .await;
+        let home = Home::shipped();
+        let out = home.beside("out").display().to_string();
+        let mut child = start(&home, &server.url, &["run", "add two numbers", "--yes", "--out", &out]);
+        while server.asked().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        for _ in 0..=usize::from(twice) {
+            let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+            assert!(sent.success());
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a thread").expect("it ends");
+        assert_eq!(status.code(), Some(3), "the project waits");
+        let reader = Reader::open(home.settings(&server.url)).await.expect("the store");
+        let project = reader.store.history(1).await.expect("a listing").remove(0).id;
+        let ended = atelier_beside(&home, &server.url, &["resume", &project, "--yes", "--out", &out]).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let receipt = reader.store.receipt(&project).await.expect("a receipt");
+        assert_eq!((receipt.charged, receipt.lost_calls), (undisturbed, u64::from(twice)));
+        assert_audit(&reader.store, &[]).await;
+        assert_agrees(&reader.store, &server.log()).await;
+    }
+}

@@ -158,6 +158,31 @@ async fn questions_have_an_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_of_an_agent_can_not_play_tricks_on_a_terminal() {
+    let home = home(small());
+    let app = home.app(NOWHERE).await;
+    let project = begin(&app, "elicit spoof").await;
+    let Next::Ask(question) = project.state.next() else { panic!("{}", end(&project)) };
+    assert_eq!((question.text.as_str(), question.choices.as_slice()), ("Price: [8m 1 credit", &["yes  ## Requirements".to_owned()][..]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_asked_anything_while_the_project_is_built() {
+    let home = home(small());
+    home.grant(|manifest| {
+        for plugin in &mut manifest.plugins {
+            for grants in [&mut plugin.asks, &mut plugin.grants] {
+                grants.entry("verify".to_owned()).or_default().insert(Grant::Dialogue);
+            }
+        }
+    });
+    let app = home.app(NOWHERE).await;
+    let project = begin_approved(&app, "verify ask").await;
+    let end = format!("{:?}", project.state.progress("T1").expect("the task").status);
+    assert!(end.contains("0 answers") && end.contains("while eliciting and planning"), "{end}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_can_not_spend_beyond_its_run() {
     let server = ModelServer::scripted(|asked, _| Answer::Usage("ok".to_owned(), 10, asked.body["max_tokens"].as_u64().unwrap_or(1))).await;
     let mut home = home(Limits { host_calls: 5_000, ..small() });
@@ -243,7 +268,9 @@ async fn a_plan_that_makes_no_sense_is_refused_in_words() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_that_leaves_its_path_is_told_and_not_guessed_over() {
     let home = home(small());
-    let set = |word: &str| std::fs::write(home.beside("atelier.toml"), format!("[plugin_settings.guest]\nword = \"{word}\"\n")).expect("settings");
+    let set = |word: &str| {
+        std::fs::write(home.beside("atelier.toml"), format!("[plugin_settings.guest]\nword = \"{word}\"\n")).expect("settings")
+    };
     set("one");
     let app = home.app(NOWHERE).await;
     let project = begin(&app, "elicit diverge").await;

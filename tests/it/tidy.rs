@@ -118,7 +118,8 @@ fn every_table_and_column_is_in_the_data_dictionary() {
         }
         let column = line.trim().split_whitespace().next().unwrap_or_default();
         let is_column = line.starts_with("  ") && column.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
-        let keyword = ["check", "primary", "foreign", "unique", "references", "constraint", "and", "or", "begin", "end", "select", "on", "when"];
+        let keyword =
+            ["check", "primary", "foreign", "unique", "references", "constraint", "and", "or", "begin", "end", "select", "on", "when"];
         if is_column && !column.is_empty() && !keyword.contains(&column) && !table.is_empty() {
             assert!(dictionary.contains(&format!("`{column}`")), "documentation/ddd.md: the column `{table}.{column}` is missing");
         }

@@ -26,6 +26,10 @@ pub enum Answer {
     Whole(String),
     /// Streamed, with no word on usage.
     NoUsage(String),
+    /// Whole, with its reason, and then nothing, for ever.
+    NoEnd(String),
+    /// With a usage that is no usage.
+    OddUsage(String),
     /// At its output limit.
     Length(String),
     /// A status and no body.
@@ -238,6 +242,17 @@ fn respond(inner: &Inner, asked: &Asked, answer: Answer) -> Response {
             let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(piece(&text)))]);
             event_stream(Body::from_stream(begun.chain(futures_util::stream::pending())))
         }
+        Answer::NoEnd(text) => {
+            note(true, None);
+            let body = piece(&text) + &event(&json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }));
+            let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(body))]);
+            event_stream(Body::from_stream(begun.chain(futures_util::stream::pending())))
+        }
+        Answer::OddUsage(text) => {
+            note(true, None);
+            let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }], "usage": { "prompt_tokens": -1 } });
+            event_stream(Body::from(piece(&text) + &event(&end) + "data: [DONE]\n\n"))
+        }
         Answer::Cut(text) => {
             note(true, None);
             let begun = match text.is_empty() {
@@ -278,7 +293,7 @@ fn event_stream(body: Body) -> Response {
 }
 
 fn usage_json(input: u64, output: u64) -> Value {
-    json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output })
+    json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input.saturating_add(output) })
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

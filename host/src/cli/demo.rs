@@ -1,6 +1,6 @@
 //! `atelier demo`: a recorded run, replayed through the same code and the real HTTP dialect. Also makes such a recording.
 
-use super::run::{Going, begin};
+use super::run::{Going, begin, check_out};
 use super::terminal::Answers;
 use super::{Exit, print_json};
 use crate::app::App;
@@ -38,6 +38,7 @@ pub(super) async fn demo(mut settings: Settings, arguments: DemoArguments) -> Re
         print_json(&recording.with_desk(&desk)?)?;
         return Ok(Exit::Done);
     }
+    check_out(arguments.out.as_deref())?;
     eprintln!("This is a recording: \"{}\", of {}, answered by {}.", recording.title, recording.recorded, recording.model);
     eprintln!("Agents, sandbox, ledger and files are real; only the model's answers are replayed. The idea was:\n  {}\n", recording.idea);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.context("open a port on loopback")?;

@@ -10,9 +10,9 @@ mod run;
 mod terminal;
 
 use crate::settings::{FILE_NAME, Settings};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Turns an idea into a finished, verified project, built by sandboxed agents under a hard ceiling.
@@ -104,6 +104,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn dispatch(arguments: Arguments) -> Result<Exit> {
+    if arguments.config != Path::new(FILE_NAME) && !arguments.config.exists() {
+        bail!("there is no settings file {}; leave --config out to use {FILE_NAME} where it is present", arguments.config.display());
+    }
     let mut settings = Settings::load(&arguments.config)?;
     if let Some(directory) = arguments.data_dir {
         settings.data_dir = directory;

@@ -86,6 +86,7 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
             }
             if registry.pins.manifest.plugins.is_empty() {
                 eprintln!("Nothing is pinned; `make plugins` builds and pins the shipped ones.");
+                bad += 1;
             }
             Ok(if bad == 0 { Exit::Done } else { Exit::Failed })
         }
@@ -105,9 +106,17 @@ fn list(settings: &Settings, imports: bool, json: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let registry = Registry::open(&settings.data_dir)?;
+    let mut found = std::collections::BTreeMap::new();
     for entry in &registry.pins.manifest.plugins {
-        for import in registry.imports(&entry.name)? {
-            println!("{} {import}", entry.name);
+        found.insert(&entry.name, registry.imports(&entry.name)?);
+    }
+    if json {
+        print_json(&found)?;
+        return Ok(Exit::Done);
+    }
+    for (name, imports) in found {
+        for import in imports {
+            println!("{name} {import}");
         }
     }
     Ok(Exit::Done)

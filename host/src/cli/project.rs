@@ -95,15 +95,17 @@ pub(super) async fn cancel(settings: Settings, arguments: OneProject) -> Result<
         return Ok(Exit::Done);
     }
     reader.store.request_cancel(&project.id, true).await?;
-    let settings = std::sync::Arc::into_inner(reader.settings);
-    if let Some(settings) = settings
-        && let Ok(app) = App::build(settings).await
-    {
-        app.orchestrator.cancel(&project).await?;
-        println!("{} is cancelled.", project.id);
+    let Reader { settings, store, .. } = reader;
+    drop(store);
+    let Some(settings) = std::sync::Arc::into_inner(settings) else { anyhow::bail!("the settings are in use") };
+    let Some(app) = App::build_if_free(settings).await? else {
+        println!("{} is asked to stop; the process that works on it settles its call first.", project.id);
         return Ok(Exit::Done);
-    }
-    println!("{} is asked to stop; the process that works on it settles its calls first.", project.id);
+    };
+    // It may have changed until the lock was ours.
+    let project = app.reader.store.project(&project.id).await?;
+    app.orchestrator.cancel(&project).await?;
+    println!("{} is cancelled.", project.id);
     Ok(Exit::Done)
 }
 

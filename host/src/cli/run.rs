@@ -12,10 +12,12 @@ use anyhow::Result;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long calls under way may take to settle when the user presses Ctrl-C.
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// How long a call under way may take to come to its end when the user presses Ctrl-C.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// How long the books may take to be closed.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What both commands take.
 #[derive(Clone, Debug, Default, Args)]
@@ -26,7 +28,7 @@ pub(super) struct Going {
     /// Accept the plan and the proposed ceiling
     #[arg(long)]
     pub yes: bool,
-    /// The most that may be spent, in credits
+    /// The most that may be spent, in credits; approves a plan that waits
     #[arg(long, value_name = "CREDITS")]
     pub ceiling: Option<NanoUsd>,
     /// Where the result goes [default: ./PROJECT-ID]
@@ -108,7 +110,7 @@ async fn carry(mut app: App, mut project: Project, going: Going, mut answers: An
             Next::Approve => {
                 let quote = app.orchestrator.quote(&project).await?;
                 show_plan(&project.state, &quote);
-                let ceiling = match (going.ceiling, going.yes) {
+                let ceiling = match (going.ceiling.or(project.state.limit), going.yes) {
                     (Some(ceiling), _) => Some(ceiling),
                     (None, true) => Some(quote.ceiling),
                     (None, false) if std::io::stdin().is_terminal() => ask_approval(&quote)?,
@@ -126,15 +128,15 @@ async fn carry(mut app: App, mut project: Project, going: Going, mut answers: An
     finish(&app, &project, going.out, json).await
 }
 
-/// Works until a person has to act; `None` if that person pressed Ctrl-C.
+/// Works until a person has to act; `None` if that person pressed Ctrl-C and did not want to wait.
 async fn advance(app: &mut App, project: Project) -> Result<Option<Project>> {
     let (id, bar) = (project.id.clone(), Bar::new());
     bar.tasks(&project.state);
     let result = watch(app, project, &bar).await;
     bar.end();
     if matches!(result, Ok(None)) {
-        // The work was dropped, so its call is being stopped; what was seen of it is settled first.
-        app.orchestrator.drain(DRAIN_LIMIT).await;
+        // The work was dropped, so its call is being stopped; it is put down as lost, and made again when the project goes on.
+        app.orchestrator.drain(STOP_LIMIT).await;
         eprintln!("Stopped. What is done is stored: atelier resume {id}");
     }
     result
@@ -145,6 +147,7 @@ async fn watch(app: &mut App, project: Project, bar: &Bar) -> Result<Option<Proj
     let orchestrator = app.orchestrator.clone();
     let mut work = std::pin::pin!(orchestrator.advance(project));
     let mut interval = tokio::time::interval(Duration::from_secs(1));
+    let mut deadline: Option<Instant> = None;
     loop {
         tokio::select! {
             result = &mut work => return result.map(Some),
@@ -153,15 +156,25 @@ async fn watch(app: &mut App, project: Project, bar: &Bar) -> Result<Option<Proj
                 if let Ok(project) = app.reader.store.project(&id).await {
                     bar.tasks(&project.state);
                 }
+                if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                    return Ok(None);
+                }
             }
-            _ = tokio::signal::ctrl_c() => return Ok(None),
+            _ = tokio::signal::ctrl_c() => {
+                if deadline.is_some() {
+                    return Ok(None);
+                }
+                orchestrator.close();
+                deadline = Some(Instant::now() + DRAIN_LIMIT);
+                eprintln!("The call under way is paid for, so its answer is waited for; Ctrl-C again stops at once.");
+            }
         }
     }
 }
 
 /// Says how it ended and writes the result out.
 async fn finish(app: &App, project: &Project, out: Option<PathBuf>, json: bool) -> Result<Exit> {
-    app.orchestrator.drain(DRAIN_LIMIT).await;
+    app.orchestrator.drain(STOP_LIMIT).await;
     let exit = match &project.state.phase {
         Phase::Delivered => Exit::Done,
         Phase::Failed(why) => {
@@ -211,7 +224,7 @@ fn next_step(project: &Project, pause: &Pause) -> String {
 }
 
 /// A folder with something in it is found out before anything is spent.
-fn check_out(out: Option<&Path>) -> Result<()> {
+pub(super) fn check_out(out: Option<&Path>) -> Result<()> {
     match out {
         Some(directory) if directory.exists() && std::fs::read_dir(directory)?.next().is_some() => {
             anyhow::bail!("{} is not empty; choose another folder for --out", directory.display())

@@ -54,14 +54,11 @@ impl Delivery {
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
         git::write_repository(&directory.join(REPOSITORY), &self.commits).with_context(|| format!("write {REPOSITORY}"))?;
-        let (text, json) = (self.report.markdown(), self.report.json());
-        let mut files = self.files.clone();
-        for (name, content) in [(REPORT, &text), (REPORT_JSON, &json)] {
-            let file = File { bytes: content.as_bytes().to_vec().into(), executable: false };
-            files.insert(ProjectPath::parse(name).expect("a constant, sound path"), file);
-            std::fs::write(directory.join(name), content).with_context(|| format!("write {name}"))?;
+        let reports = [(REPORT, self.report.markdown()), (REPORT_JSON, self.report.json())];
+        for (name, text) in &reports {
+            std::fs::write(directory.join(name), text).with_context(|| format!("write {name}"))?;
         }
-        zip::write_zip(&directory.join(ZIP), &self.folder, &files).with_context(|| format!("write {ZIP}"))?;
+        zip::write_zip(&directory.join(ZIP), &self.folder, &self.files, &reports).with_context(|| format!("write {ZIP}"))?;
         Ok(directory.to_owned())
     }
 }

@@ -178,7 +178,7 @@ fn plugins(runs: &[RunRecord]) -> BTreeMap<String, Vec<String>> {
 
 /// Text that stays within its table cell.
 fn cell(text: &str) -> String {
-    let line = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let line = text.lines().map(str::trim).collect::<Vec<_>>().join(" ").replace(char::is_control, "");
     let short: String = line.chars().take(CELL_CHARS_MAX).collect();
     let short = if short.len() < line.len() { format!("{short}…") } else { short };
     short.replace('|', "\\|")

@@ -8,10 +8,16 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// Writes every file below `folder/`, under a temporary name first, so that a half-written zip is never seen.
-pub fn write_zip(path: &Path, folder: &str, files: &BTreeMap<ProjectPath, File>) -> std::io::Result<()> {
+/// Writes every file below `folder/`, and the reports beside it, where no file of the project can be in their way. Under a
+/// temporary name first, so that a half-written zip is never seen.
+pub fn write_zip(path: &Path, folder: &str, files: &BTreeMap<ProjectPath, File>, reports: &[(&str, String)]) -> std::io::Result<()> {
     let beside = path.with_extension("zip.new");
     let mut zip = ZipWriter::new(std::fs::File::create(&beside)?);
+    for (name, text) in reports {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).last_modified_time(DateTime::default());
+        zip.start_file(*name, options)?;
+        zip.write_all(text.as_bytes())?;
+    }
     for (name, file) in files {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -38,8 +44,8 @@ mod tests {
             (path("src/a.py"), File { bytes: b"print()\n".to_vec().into(), executable: false }),
         ]);
         let (one, two) = (directory.path().join("one.zip"), directory.path().join("two.zip"));
-        write_zip(&one, "project", &files).expect("written");
-        write_zip(&two, "project", &files).expect("written");
+        write_zip(&one, "project", &files, &[("REPORT.md", "r".to_owned())]).expect("written");
+        write_zip(&two, "project", &files, &[("REPORT.md", "r".to_owned())]).expect("written");
         assert_eq!(std::fs::read(&one).expect("bytes"), std::fs::read(&two).expect("bytes"));
         let mut archive = zip::ZipArchive::new(std::fs::File::open(&one).expect("opened")).expect("a zip");
         let mut text = String::new();

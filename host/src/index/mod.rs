@@ -2,6 +2,7 @@
 //! chunks; [`crate::store::index`] keeps them.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Hits of one answer; more would only fill a prompt.
 pub const HITS_MAX: u32 = 50;
@@ -110,10 +111,11 @@ pub fn map(definitions: &[Definition], near: &[String], budget_tokens: u32) -> S
     let mut ranked: Vec<_> = definitions.iter().collect();
     ranked.sort_by_key(|(path, _, _, line, mentions)| (!near.contains(path), -mentions, path.clone(), *line));
     let mut chosen: Vec<&Definition> = Vec::new();
+    let mut files = BTreeSet::new();
     let mut tokens = 0;
     for definition in ranked {
         let (path, name, kind, ..) = definition;
-        let new_file = chosen.iter().all(|(known, ..)| known != path);
+        let new_file = files.insert(path);
         tokens +=
             crate::ledger::estimate_tokens(&format!("  {kind} {name}\n")) + u64::from(new_file) * crate::ledger::estimate_tokens(path);
         if tokens > u64::from(budget_tokens.min(MAP_TOKENS_MAX)) {

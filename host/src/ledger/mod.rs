@@ -80,6 +80,16 @@ pub struct Usage {
     pub reasoning: u64,
 }
 
+/// More tokens than this in one bucket are no count but a fault of whoever reports them; the text is estimated instead.
+const TOKENS_PLAUSIBLE_MAX: u64 = 10_000_000;
+
+impl Usage {
+    /// Whether a provider can have meant this.
+    pub fn is_plausible(&self) -> bool {
+        [self.input, self.cached_input, self.cache_write, self.output, self.reasoning].iter().all(|tokens| *tokens <= TOKENS_PLAUSIBLE_MAX)
+    }
+}
+
 /// Who said how many tokens a call took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -199,10 +209,17 @@ pub fn fit(rates: &Rates, input: u64, wanted: u64, useful: u64, left: NanoUsd) -
     (tokens >= useful && amount <= left).then_some((tokens, amount))
 }
 
-/// A cautious count of the tokens of a text, used for holds and where a provider reports nothing. Every provider's
-/// tokenizer needs fewer than one token for three bytes of code or prose.
+/// A fair count of the tokens of a text, used where a provider reports nothing: tokenizers need about one for three or four bytes
+/// of code or prose.
 pub fn estimate_tokens(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX).div_ceil(3)
+}
+
+/// A cautious count, used for holds. Tokenizers join letters and blanks to words; digits, signs and other scripts may be a token a
+/// byte.
+pub fn tokens_at_most(text: &str) -> u64 {
+    let joined = text.bytes().filter(|byte| byte.is_ascii_alphabetic() || byte.is_ascii_whitespace()).count();
+    (joined.div_ceil(2) + text.len() - joined) as u64
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use super::dialects::{Answer, Endpoint, Failed, Rejection, Wire, openai};
 use super::{Completion, Finish, Reply, Request};
-use crate::ledger::{CallId, NanoUsd, Price, Reserve, Reserved, Scope, Settlement, Usage, UsageSource, estimate_tokens};
+use crate::ledger::{CallId, NanoUsd, Price, Reserve, Reserved, Scope, Settlement, Usage, UsageSource, estimate_tokens, tokens_at_most};
 use crate::project::{Pause, Refusal};
 use crate::settings::Settings;
 use crate::store::runs::JournalRow;
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
@@ -40,6 +40,7 @@ pub struct Gateway {
     endpoint: Option<Endpoint>,
     settings: Arc<Settings>,
     calls: Arc<Semaphore>,
+    closing: AtomicBool,
 }
 
 /// Which host call of which run a model call belongs to, and who pays.
@@ -81,35 +82,59 @@ impl Gateway {
             .connect_timeout(Duration::from_secs(10))
             .build()
             .map_err(EndpointError::Client)?;
-        Ok(Gateway { store, boot, client, endpoint, settings, calls: Arc::new(Semaphore::new(CALLS_MAX as usize)) })
+        Ok(Gateway {
+            store,
+            boot,
+            client,
+            endpoint,
+            settings,
+            calls: Arc::new(Semaphore::new(CALLS_MAX as usize)),
+            closing: AtomicBool::new(false),
+        })
     }
 
     /// The most that a request would hold.
     pub async fn quote(&self, request: &Request) -> Result<NanoUsd, Refusal> {
         let price = self.price(&request.class).await?;
-        Ok(price.1.rates.worst_case(input_tokens(request), output_tokens(request)))
+        Ok(price.1.rates.worst_case(input_tokens_max(request), output_tokens(request)))
     }
 
-    /// Makes a call and waits for its end. `pending` are host calls of the run that are not stored yet; they are stored
-    /// together with the answer. Dropping the future stops the stream; what was seen is settled all the same.
+    /// Makes a call and waits for its end. `pending` are host calls of the run that are not stored yet; they are taken and stored
+    /// together with the answer, if there is one to store. Dropping the future stops the stream; what was seen is settled all the
+    /// same.
     pub async fn complete(
         self: &Arc<Self>,
         context: CallContext,
         request: Request,
-        pending: Vec<JournalRow>,
+        pending: &mut Vec<JournalRow>,
     ) -> Result<Completion, StoreError> {
+        if self.closing.load(Ordering::Relaxed) {
+            return Ok(Completion::Suspended(Pause::User));
+        }
         let (stop, stopped) = watch::channel(false);
         let guard = StopOnDrop(stop);
         let gateway = self.clone();
+        let rows = pending.clone();
         let call = tokio::spawn(async move {
             let _permit = gateway.calls.clone().acquire_owned().await;
-            gateway.call(context, request, pending, stopped).await
+            if *stopped.borrow() {
+                return Ok(Completion::Unsent(Refusal::Cancelled));
+            }
+            gateway.call(context, request, rows, stopped).await
         });
         let result = call
             .await
             .unwrap_or_else(|_| Ok(Completion::Suspended(Pause::Operator("a model call ended in a fault of the host".to_owned()))));
         drop(guard);
+        if matches!(result, Ok(Completion::Stored(_))) {
+            pending.clear();
+        }
         result
+    }
+
+    /// Begins no call any more; runs that ask for one are suspended. Calls under way go on.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Waits for calls under way, for a bounded time.
@@ -143,7 +168,7 @@ impl Gateway {
             wallet: context.wallet.clone(),
             budget: context.budget.clone(),
             price,
-            input_tokens: input_tokens(&request),
+            input_tokens: input_tokens_max(&request),
             output_tokens: output_tokens(&request),
             output_tokens_min: OUTPUT_TOKENS_USEFUL,
         };
@@ -226,7 +251,7 @@ impl Gateway {
         let estimate = |text_tokens| Usage { input: input_tokens(request), output: text_tokens, ..Usage::default() };
         match sent {
             Sent::Answered(answer) => {
-                let (usage, source) = match answer.usage {
+                let (usage, source) = match answer.usage.filter(Usage::is_plausible) {
                     Some(usage) => (usage, UsageSource::Provider),
                     None => (estimate(estimate_tokens(&answer.text)), UsageSource::Estimated),
                 };
@@ -252,6 +277,11 @@ impl Gateway {
                 let settlement = Settlement { call, usage: estimate(estimate_tokens(&text)), source: UsageSource::Estimated };
                 self.store.settle(&settlement, |_| rows(&answer)).await?;
                 Ok(Completion::Stored(answer))
+            }
+            // Nothing was seen, so nothing is charged; and a process that is leaving keeps no answer, so that the call is made again.
+            Sent::Stopped { output_tokens } if output_tokens == 0 || self.closing.load(Ordering::Relaxed) => {
+                self.store.lose(&call, &estimate(output_tokens), "stopped").await?;
+                Ok(Completion::Suspended(Pause::User))
             }
             Sent::Stopped { output_tokens } => {
                 let answer = Err(Refusal::Cancelled);
@@ -348,6 +378,11 @@ fn malformed(request: &Request) -> Option<Refusal> {
 
 fn input_tokens(request: &Request) -> u64 {
     request.messages.iter().map(|message| estimate_tokens(&message.text) + MESSAGE_OVERHEAD_TOKENS).sum()
+}
+
+/// What is held for the input: more than any tokenizer makes of it.
+fn input_tokens_max(request: &Request) -> u64 {
+    request.messages.iter().map(|message| tokens_at_most(&message.text) + MESSAGE_OVERHEAD_TOKENS).sum()
 }
 
 fn output_tokens(request: &Request) -> u64 {

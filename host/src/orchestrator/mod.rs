@@ -10,7 +10,7 @@ use crate::llm::gateway::Gateway;
 use crate::plugins::imports::{Context as RunContext, Job, Owner, Progress, Services};
 use crate::plugins::registry::Registry;
 use crate::plugins::run;
-use crate::project::{Answer, Event, Next, Pause, Phase, State, decide};
+use crate::project::{Answer, Event, Next, Phase, State, decide};
 use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
 use crate::store::projects::{Change, Project};
@@ -19,7 +19,7 @@ use crate::workspace::{Files, sha256};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// An idea longer than this is a specification; it should be a file beside the project.
 pub const IDEA_BYTES_MAX: usize = 50_000;
@@ -32,6 +32,9 @@ pub struct Orchestrator {
     pub(crate) settings: Arc<Settings>,
     pub(crate) budget: BudgetAmounts,
     pub(crate) progress: Option<mpsc::Sender<Progress>>,
+    /// Slots of the engine's pool, so that a run waits for one instead of failing.
+    pub(crate) agent_runs: Semaphore,
+    pub(crate) indexer_runs: Semaphore,
 }
 
 impl Orchestrator {
@@ -50,7 +53,8 @@ impl Orchestrator {
         self.store.open_wallet(wallet, self.budget.default_grant).await?;
         let id = new_id();
         let limit = ceiling.unwrap_or(self.budget.pre_approval_limit).min(self.budget.pre_approval_limit);
-        self.store.create_project(&id, wallet, &State::new(idea), limit).await?;
+        let state = State { limit: ceiling, ..State::new(idea) };
+        self.store.create_project(&id, wallet, &state, limit).await?;
         Ok(self.store.project(&id).await?)
     }
 
@@ -80,11 +84,10 @@ impl Orchestrator {
     /// Goes on with a project that waits, with a new ceiling if one is given.
     pub async fn resume(&self, project: Project, ceiling: Option<NanoUsd>) -> Result<Project> {
         self.store.request_cancel(&project.id, false).await?;
-        let project = match (ceiling, &project.state.phase, project.state.ceiling) {
-            (Some(ceiling), Phase::Paused(..), Some(_)) => self.approve(&project, ceiling).await?,
-            (ceiling, Phase::Paused(Pause::Ceiling, _), None) => {
-                self.store.raise_project_limit(&project.id, ceiling.unwrap_or(self.budget.pre_approval_limit)).await?;
-                project
+        let project = match (ceiling, &project.state.phase) {
+            // A plan that waits is approved where it is shown.
+            (Some(ceiling), Phase::Eliciting | Phase::Planning | Phase::Building | Phase::Paused(..)) => {
+                self.approve(&project, ceiling).await?
             }
             _ => project,
         };
@@ -92,6 +95,11 @@ impl Orchestrator {
             Phase::Paused(..) => self.apply(&project, Event::Resumed, Change::default()).await,
             _ => Ok(project),
         }
+    }
+
+    /// Lets projects come to a stop: no further model call begins, those under way end as usual.
+    pub fn close(&self) {
+        self.gateway.close();
     }
 
     /// Waits for model calls under way, for a bounded time.
@@ -143,6 +151,7 @@ impl Orchestrator {
             let granted = indexer.granted("index-file");
             let services = self.services();
             let context = RunContext::new(owner, indexer.limits, granted, Job::default(), Overlay::default(), services, Vec::new());
+            let _slot = self.indexer_runs.acquire().await;
             let index = run::index_file(&indexer, context, path.as_ref(), text).await.unwrap_or_else(|why| {
                 tracing::warn!("`{path}` is not in the index: {why}");
                 FileIndex::default()

@@ -2,11 +2,12 @@
 
 use super::Orchestrator;
 use crate::checks;
+use crate::plugins::api::words::line;
 use crate::plugins::imports::{Context as RunContext, Job, Owner};
 use crate::plugins::registry::Loaded;
 use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
 use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{CheckResult, CheckStatus, Event, Failure, Pause, Refusal, Step, Task};
+use crate::project::{CheckResult, CheckStatus, Event, Failure, Pause, Step, Task};
 use crate::store::projects::{Asked, Change, Project};
 use crate::store::runs::{NewRun, RunEnd};
 use crate::workspace::overlay::Overlay;
@@ -18,6 +19,10 @@ use tokio::sync::watch;
 
 /// A journal that a plugin leaves twice will be left again.
 const DIVERGENCES_MAX: u32 = 2;
+/// What the implementer says it did becomes a line of the history.
+const SUMMARY_CHARS_MAX: usize = 300;
+/// How long a call under way may take to settle when its run has ended.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 /// How often a worker looks whether its project is to stop.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -58,8 +63,13 @@ impl Orchestrator {
         let owner = Owner { project: project.id.clone(), run: run.id.clone(), wallet: project.wallet.clone() };
         let overlay = overlay(&project, step, task.as_ref(), files);
         let job = self.job(&project, step, task, &plugin, results.clone());
-        let context = RunContext::new(owner, plugin.limits, plugin.granted(step.export()), job, overlay, self.services(), recorded);
+        let mut context = RunContext::new(owner, plugin.limits, plugin.granted(step.export()), job, overlay, self.services(), recorded);
+        if step.task().is_some() {
+            context = context.without_questions();
+        }
+        let slot = self.agent_runs.acquire().await;
         let ended = self.call(&project.id, &plugin, export(step), context).await;
+        drop(slot);
         self.conclude(project, &run.id, name, ended, results).await
     }
 
@@ -97,8 +107,8 @@ impl Orchestrator {
                 change.event = Some(("paused", pause.to_string()));
                 Event::Paused(pause)
             }
-            Outcome::Cancelled | Outcome::Returned(Err(Failure::Refused(Refusal::Cancelled))) => {
-                self.gateway.drain(Duration::from_secs(5)).await;
+            Outcome::Cancelled => {
+                self.gateway.drain(SETTLE_LIMIT).await;
                 change.run_end = Some(end("failed", "cancelled".to_owned(), false));
                 change.event = Some(("cancelled", "cancelled by the user".to_owned()));
                 Event::Cancelled
@@ -106,7 +116,7 @@ impl Orchestrator {
             Outcome::Diverged(diverged) => {
                 tracing::warn!(%run, "the run left its journal: {diverged}");
                 // What this instance did after it left the path belongs to no journal.
-                self.store.end_run(&end("diverged", diverged.to_string(), false)).await?;
+                self.store.end_run(&end("diverged", diverged.to_string(), true)).await?;
                 if self.store.diverged_runs(&project.id, name).await? < DIVERGENCES_MAX {
                     self.store.note(&project.id, "diverged", &diverged.to_string()).await?;
                     return Ok(project);
@@ -115,12 +125,17 @@ impl Orchestrator {
                 Event::StepFailed(format!("the plugin does not repeat itself: {diverged}"))
             }
             Outcome::Killed(why) => {
+                // A call under way is settled first, so that it is given back with the others.
+                self.gateway.drain(SETTLE_LIMIT).await;
                 change.run_end = Some(end("failed", why.clone(), true));
                 Event::StepFailed(format!("the plugin was stopped: {why}"))
             }
+            // The step begins anew when the provider is back, so what this run was charged is given back.
             Outcome::Returned(Err(failure)) if is_outage(&failure) => {
-                change.run_end = Some(end("failed", failure.to_string(), false));
-                Event::Paused(Pause::Provider(failure.to_string()))
+                let why = failure.to_string();
+                change.run_end = Some(end("failed", why.clone(), true));
+                change.event = Some(("paused", why.clone()));
+                Event::Paused(Pause::Provider(why))
             }
             Outcome::Returned(Err(failure)) => {
                 let unusable = matches!(failure, Failure::UnusableReply(_));
@@ -186,14 +201,16 @@ fn accept_value(project: &Project, value: Value, overlay: &Overlay, results: Vec
         }
         Value::Summary(summary) => {
             change.files = Some(overlay.files().clone());
-            let summary: String = summary.lines().next().unwrap_or_default().chars().take(300).collect();
+            let summary = line(&summary, SUMMARY_CHARS_MAX);
             change.event = Some(("written", summary.clone()));
             Event::Implemented { tree: overlay.sha256(), summary }
         }
         Value::Verdict(verdict) => {
-            change.event = Some(match &verdict {
-                crate::project::Verdict::Accepted(why) => ("accepted", why.clone()),
-                crate::project::Verdict::Rejected(findings) => {
+            let failed = results.iter().find(|result| result.status == CheckStatus::Failed);
+            change.event = Some(match (&verdict, failed) {
+                (_, Some(failed)) => ("rejected", format!("check {} failed: {}", failed.check, line(&failed.detail, SUMMARY_CHARS_MAX))),
+                (crate::project::Verdict::Accepted(why), None) => ("accepted", why.clone()),
+                (crate::project::Verdict::Rejected(findings), None) => {
                     ("rejected", findings.first().map(|finding| finding.message.clone()).unwrap_or_default())
                 }
             });

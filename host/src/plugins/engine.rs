@@ -2,7 +2,8 @@
 
 use super::PluginError;
 use super::limits::{
-    AGENT_RUNS_MAX, CORE_INSTANCES_PER_COMPONENT_MAX, EPOCH_TICK, FIBER_STACK_BYTES, INDEXER_RUNS_MAX, Limits, STACK_BYTES_MAX,
+    AGENT_RUNS_MAX, CORE_INSTANCES_PER_COMPONENT_MAX, EPOCH_TICK, FIBER_STACK_BYTES, INDEXER_RUNS_MAX, Limits, MEMORY_MIB_MAX,
+    STACK_BYTES_MAX,
 };
 use std::path::Path;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -53,7 +54,7 @@ fn pool() -> PoolingAllocationConfig {
         .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .table_elements(usize::try_from(Limits::default().table_elements).unwrap_or(usize::MAX))
-        .max_memory_size(Limits::default().memory_bytes());
+        .max_memory_size(usize::try_from(MEMORY_MIB_MAX * 1024 * 1024).unwrap_or(usize::MAX));
     pool
 }
 

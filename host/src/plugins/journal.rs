@@ -1,20 +1,21 @@
 //! The journal of one run: what the host answered, call by call. A fresh instance is led to where the last one was by giving it
 //! the recorded answers; after the last of them the run goes on live.
 //!
-//! Calls whose answer follows from the run's own inputs (files, index, job) are made again and their hash is compared; calls that
-//! reach outside (model, dialogue, credits, checks) get the recorded answer. A call that differs from its record is a divergence:
-//! it is reported, never guessed over.
+//! Calls whose answer follows from the run's own inputs (files, names, checks) are made again and their hash is compared; calls whose
+//! answer depends on anything else (model, dialogue, credits, search) get the recorded one. A call that differs from its record is a
+//! divergence: it is reported, never guessed over.
 
 use crate::store::runs::JournalRow;
 use crate::workspace::sha256;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 
 /// The journal of a run, and how far a replay has come.
 #[derive(Debug)]
 pub struct Journal {
     run: String,
-    recorded: Vec<JournalRow>,
+    recorded: BTreeMap<u32, JournalRow>,
     next: u32,
     pending: Vec<JournalRow>,
 }
@@ -45,7 +46,7 @@ pub struct Diverged {
 impl Journal {
     /// The journal of this run.
     pub fn new(run: String, recorded: Vec<JournalRow>) -> Journal {
-        Journal { run, recorded, next: 0, pending: Vec::new() }
+        Journal { run, recorded: recorded.into_iter().map(|row| (row.seq, row)).collect(), next: 0, pending: Vec::new() }
     }
 
     /// Numbers a call; where one is recorded under this number, it must be the same.
@@ -59,13 +60,23 @@ impl Journal {
                 recorded: describe(&row.call, &row.fingerprint),
                 made: describe(call.name, &call.fingerprint),
             }),
+            // A hole would be filled by a live call although later ones were answered.
+            None if self.recorded.range(call.seq..).next().is_some() => {
+                Err(Diverged { seq: call.seq, recorded: "missing".to_owned(), made: describe(call.name, &call.fingerprint) })
+            }
             _ => Ok(call),
         }
     }
 
     /// The recorded answer, for a call that reaches outside.
-    pub fn recorded<T: DeserializeOwned>(&self, call: &Call) -> Option<T> {
-        serde_json::from_str(self.row(call.seq)?.response.as_deref()?).ok()
+    pub fn recorded<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>, Diverged> {
+        let Some(row) = self.row(call.seq) else { return Ok(None) };
+        let answer = row.response.as_deref().and_then(|response| serde_json::from_str(response).ok());
+        answer.map(Some).ok_or_else(|| Diverged {
+            seq: call.seq,
+            recorded: format!("{} with an answer that can't be read", call.name),
+            made: describe(call.name, &call.fingerprint),
+        })
     }
 
     /// Keeps the answer of a call that reached outside, until the next effect stores it.
@@ -98,6 +109,11 @@ impl Journal {
         std::mem::take(&mut self.pending)
     }
 
+    /// Takes back what could not be stored yet.
+    pub fn put_back(&mut self, rows: Vec<JournalRow>) {
+        self.pending.splice(0..0, rows);
+    }
+
     /// Whether the next call was answered before. Words to the user were said then.
     pub fn is_replaying(&self) -> bool {
         self.row(self.next).is_some()
@@ -109,7 +125,7 @@ impl Journal {
     }
 
     fn row(&self, seq: u32) -> Option<&JournalRow> {
-        self.recorded.get(seq as usize).filter(|row| row.seq == seq)
+        self.recorded.get(&seq)
     }
 }
 
@@ -129,13 +145,24 @@ mod tests {
     fn a_replay_gets_the_recorded_answers_and_then_goes_on_live() {
         let mut first = Journal::new("r".into(), vec![]);
         let call = first.call("llm.complete", &"hello").expect("a call");
-        assert_eq!(first.recorded::<String>(&call), None);
+        assert_eq!(first.recorded::<String>(&call), Ok(None));
         first.keep(&call, &"answer");
         let mut again = Journal::new("r".into(), first.take_pending());
         let call = again.call("llm.complete", &"hello").expect("the same call");
-        assert_eq!(again.recorded::<String>(&call).as_deref(), Some("answer"));
+        assert_eq!(again.recorded::<String>(&call), Ok(Some("answer".to_owned())));
         let call = again.call("llm.complete", &"more").expect("a live call");
-        assert_eq!(again.recorded::<String>(&call), None);
+        assert_eq!(again.recorded::<String>(&call), Ok(None));
+    }
+
+    #[test]
+    fn a_hole_is_a_divergence_and_not_a_live_call() {
+        let mut first = Journal::new("r".into(), vec![]);
+        for text in ["one", "two"] {
+            let call = first.call("llm.complete", &text).expect("a call");
+            first.keep(&call, &"answer");
+        }
+        let rows = first.take_pending().split_off(1);
+        assert!(Journal::new("r".into(), rows).call("llm.complete", &"one").is_err());
     }
 
     #[test]

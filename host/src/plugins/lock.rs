@@ -60,7 +60,7 @@ impl Pins {
         let digest = sha256(bytes);
         let kept = self.path_of(&digest);
         std::fs::create_dir_all(self.directory.join(STORE)).map_err(|error| PluginError::io(&self.directory, error))?;
-        if !kept.exists() {
+        if std::fs::read(&kept).map(|known| sha256(&known) != digest).unwrap_or(true) {
             let beside = kept.with_extension("new");
             std::fs::write(&beside, bytes).map_err(|error| PluginError::io(&beside, error))?;
             std::fs::rename(&beside, &kept).map_err(|error| PluginError::io(&kept, error))?;

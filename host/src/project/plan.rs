@@ -2,8 +2,9 @@
 //! uncovered requirement or a task that could rewrite its own tests is refused here, in words that it can act on.
 
 use super::nouns::{Brief, Check, Plan};
+use crate::workspace::overlay::FILE_BYTES_MAX;
 use crate::workspace::path::{FilePattern, ProjectPath};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More tasks than this is a plan that nobody reads.
 const TASKS_MAX: usize = 40;
@@ -122,8 +123,18 @@ fn file_problems(plan: &Plan, problems: &mut Vec<String>) {
             }
         }
     }
+    let mut tests: BTreeMap<ProjectPath, &str> = BTreeMap::new();
     for file in plan.check_files() {
         let Ok(path) = ProjectPath::parse(&file.path) else { continue };
+        if path.as_ref() == "README.md" || path.case_fold_twin(tests.keys()).is_some() {
+            problems.push(format!("the test file `{path}` can't stand beside the other files; choose another name"));
+        }
+        if file.text.len() > FILE_BYTES_MAX {
+            problems.push(format!("the test file `{path}` has more than {FILE_BYTES_MAX} bytes"));
+        }
+        if tests.insert(path.clone(), &file.text).is_some_and(|text| text != file.text) {
+            problems.push(format!("the test file `{path}` is given twice with different texts"));
+        }
         for (task, _) in patterns.iter().filter(|(_, pattern)| pattern.is_exactly(&path)) {
             problems.push(format!("task `{task}` may write `{path}`, which belongs to a check; leave it out of its files"));
         }

@@ -24,8 +24,6 @@ pub enum Phase {
     Quoted,
     /// The implementer works, task by task.
     Building,
-    /// The result is written out.
-    Delivering,
     /// The user has it.
     Delivered,
     /// It could not be done, or not all of it.
@@ -44,7 +42,6 @@ impl Phase {
             Phase::Planning => "planning",
             Phase::Quoted => "quoted",
             Phase::Building => "building",
-            Phase::Delivering => "delivering",
             Phase::Delivered => "delivered",
             Phase::Failed(_) => "failed",
             Phase::Cancelled => "cancelled",
@@ -98,6 +95,9 @@ pub struct State {
     pub question: Option<Question>,
     /// What the user accepted to spend at most.
     pub ceiling: Option<NanoUsd>,
+    /// A ceiling that the user named before there was a plan. It binds from then on, and is what the plan is approved under.
+    #[serde(default)]
+    pub limit: Option<NanoUsd>,
     /// Tries of the current step, for the steps that belong to no task.
     pub step_tries: u32,
 }
@@ -107,7 +107,7 @@ pub struct State {
 pub struct Progress {
     /// Where it is.
     pub status: TaskStatus,
-    /// Tries begun.
+    /// Tries that were rejected.
     pub attempt: u32,
     /// Why the last try was rejected.
     pub findings: Vec<Finding>,
@@ -283,6 +283,7 @@ impl State {
             tasks: Vec::new(),
             question: None,
             ceiling: None,
+            limit: None,
             step_tries: 0,
         }
     }
@@ -311,7 +312,6 @@ impl State {
                 }
                 None => Next::Deliver,
             },
-            Phase::Delivering => Next::Deliver,
             Phase::Delivered | Phase::Failed(_) | Phase::Cancelled | Phase::Paused(..) => Next::Stop,
         }
     }
@@ -364,8 +364,12 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             actions.push(Action::SetCeiling(ceiling));
             new.enter(Phase::Building);
         }
-        (Phase::Paused(..), Event::Approved(ceiling)) if state.ceiling.is_some() => {
+        (Phase::Building | Phase::Paused(..), Event::Approved(ceiling)) if state.ceiling.is_some() => {
             new.ceiling = Some(ceiling);
+            actions.push(Action::SetCeiling(ceiling));
+        }
+        (Phase::Eliciting | Phase::Planning | Phase::Paused(..), Event::Approved(ceiling)) => {
+            new.limit = Some(ceiling);
             actions.push(Action::SetCeiling(ceiling));
         }
         (Phase::Building, Event::Implemented { tree, summary }) => {
@@ -389,7 +393,7 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
                 new.enter(Phase::Failed(why));
             }
         }
-        (Phase::Building | Phase::Delivering, Event::Delivered) => {
+        (Phase::Building, Event::Delivered) => {
             let lost = state.tasks_lost();
             new.enter(match lost {
                 0 => Phase::Delivered,

@@ -156,8 +156,8 @@ impl Store {
         budget(&mut *self.read.acquire().await?, &project_budget(project)).await
     }
 
-    /// What a project without a ceiling may spend on questions and plan, at least what it did spend.
-    pub async fn raise_project_limit(&self, project: &str, limit: NanoUsd) -> Result<()> {
+    /// Binds a project's budget to another limit, at least what was spent and is held.
+    pub async fn set_project_limit(&self, project: &str, limit: NanoUsd) -> Result<()> {
         let mut tx = self.begin().await?;
         set_ceiling(&mut tx, project, limit).await?;
         tx.commit().await?;

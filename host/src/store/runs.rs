@@ -128,11 +128,13 @@ impl Store {
             }
             other => {
                 if let Some(row) = other {
-                    sqlx::query("update run set outcome = 'diverged', detail = 'the pinned plugin changed', ended_ms = ? where id = ?")
+                    let run: String = row.get("id");
+                    sqlx::query("update run set outcome = 'failed', detail = 'the pinned plugin changed', ended_ms = ? where id = ?")
                         .bind(now_ms())
-                        .bind(row.get::<String, _>("id"))
+                        .bind(&run)
                         .execute(&mut *tx)
                         .await?;
+                    super::ledger::refund_run(&mut tx, &run).await?;
                 }
                 insert(&mut tx, new).await?
             }
@@ -152,14 +154,6 @@ impl Store {
             })
             .collect();
         Ok((run, journal))
-    }
-
-    /// Stores host calls outside of any other change.
-    pub async fn flush_journal(&self, rows: &[JournalRow]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        flush(&mut tx, rows).await?;
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Ends a run without changing its project.
@@ -232,7 +226,7 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, new: &NewRun<'_>) -> Resu
     Ok(Run { id, base_tree: new.base_tree.to_owned(), incarnations: 1 })
 }
 
-/// Writes host calls of a run. A row that is there already must be the same one: a journal is never rewritten.
+/// Writes host calls of a run. A row that is there already is an error: a journal is never rewritten.
 pub(super) async fn flush(tx: &mut SqliteConnection, rows: &[JournalRow]) -> Result<()> {
     for row in rows {
         sqlx::query("insert into journal (run, seq, call, fingerprint, response, response_sha256) values (?, ?, ?, ?, ?, ?)")

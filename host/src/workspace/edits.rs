@@ -6,8 +6,10 @@
 const LINES_MAX: usize = 50_000;
 /// Lines of a search text. Longer ones are rewrites of the file.
 const SEARCH_LINES_MAX: usize = 2_000;
-/// Comparisons spent on finding the most similar lines; beyond that the hint is left out.
-const NEAREST_WORK_MAX: usize = 2_000_000;
+/// Comparisons of lines that one edit may cost; a text and a file whose product is larger are refused.
+const WORK_MAX: usize = 2_000_000;
+/// A hint that is longer helps nobody.
+const NEAREST_CHARS_MAX: usize = 4_000;
 /// The line that stands for anything.
 const ELISION: &str = "...";
 
@@ -61,7 +63,7 @@ pub fn apply(text: &str, edit: &Edit) -> Result<String, EditFailure> {
     let lines: Vec<&str> = text.lines().collect();
     let search: Vec<&str> = edit.search.lines().collect();
     let replace: Vec<&str> = edit.replace.lines().collect();
-    if lines.len() > LINES_MAX || search.len() > SEARCH_LINES_MAX {
+    if lines.len() > LINES_MAX || search.len() > SEARCH_LINES_MAX || lines.len() * search.len() > WORK_MAX {
         return Err(EditFailure { reason: Reason::TooLong, nearest: String::new() });
     }
     let result = place(&lines, &search, &replace).map_err(|reason| EditFailure {
@@ -177,15 +179,15 @@ fn splice(lines: &[&str], start: usize, count: usize, put: impl Iterator<Item = 
 
 /// The place with the most equal lines, as a hint.
 fn nearest(lines: &[&str], search: &[&str]) -> String {
-    if lines.len().saturating_mul(search.len()) > NEAREST_WORK_MAX {
-        return String::new();
-    }
     let score = |start: usize| {
         search.iter().zip(&lines[start..]).filter(|(left, right)| !left.trim().is_empty() && left.trim() == right.trim()).count()
     };
     let best = (0..lines.len()).map(|start| (score(start), start)).max_by_key(|(score, start)| (*score, std::cmp::Reverse(*start)));
     match best {
-        Some((1.., start)) => lines[start..lines.len().min(start + search.len())].join("\n"),
+        Some((1.., start)) => {
+            let near = &lines[start..lines.len().min(start + search.len())];
+            near.iter().flat_map(|line| line.chars().chain(['\n'])).take(NEAREST_CHARS_MAX).collect::<String>().trim_end().to_owned()
+        }
         _ => String::new(),
     }
 }

@@ -13,6 +13,8 @@ pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 pub const PROJECT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Files of a project.
 pub const PROJECT_FILES_MAX: usize = 2_000;
+/// Edits of one call; each reads its file once.
+pub const EDITS_MAX: usize = 100;
 /// Entries of one page of the listing.
 pub const PAGE_ENTRIES_MAX: usize = 200;
 
@@ -128,6 +130,9 @@ impl Overlay {
 
     /// Applies what can be applied and says why the rest can't.
     pub fn apply(&mut self, edits: &[FileEdit]) -> Result<Vec<EditFailure>, Refusal> {
+        if edits.len() > EDITS_MAX {
+            return Err(Refusal::Invalid(format!("at most {EDITS_MAX} edits in one call")));
+        }
         let mut texts: BTreeMap<ProjectPath, String> = BTreeMap::new();
         let mut failures = Vec::new();
         for (position, edit) in edits.iter().enumerate() {
@@ -198,6 +203,9 @@ impl Overlay {
             return Err(Refusal::TooLarge(FILE_BYTES_MAX as u64));
         }
         if !self.files.contains_key(path) {
+            if path.shadows_python_standard_library() {
+                return Err(Refusal::Invalid(format!("`{path}` would hide a module of Python's standard library; choose another name")));
+            }
             if self.files.len() >= PROJECT_FILES_MAX {
                 return Err(Refusal::Invalid(format!("a project has at most {PROJECT_FILES_MAX} files")));
             }

@@ -86,6 +86,9 @@ fn component_problem(component: &str) -> Option<&'static str> {
     if component.chars().any(|letter| letter.is_control() || "\\:*?\"<>|".contains(letter)) {
         return Some("control characters and \\ : * ? \" < > | are not allowed");
     }
+    if component.chars().any(is_ambiguous) {
+        return Some("characters that can't be seen, or that combine with the one before, are not allowed");
+    }
     if component.ends_with(['.', ' ']) || component.starts_with(' ') {
         return Some("a component may not begin with a blank or end with a blank or a dot");
     }
@@ -95,6 +98,12 @@ fn component_problem(component: &str) -> Option<&'static str> {
     }
     let stem = folded.split('.').next().unwrap_or_default();
     DEVICE_NAMES.contains(&stem).then_some("it is the name of a device on some systems")
+}
+
+/// Some file systems leave invisible characters out or join combining ones, so that two names would become one.
+fn is_ambiguous(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl AsRef<str> for ProjectPath {

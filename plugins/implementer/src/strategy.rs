@@ -7,6 +7,7 @@ use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Acceptance, Check, CheckResult, Failure, Refusal, SourceFile, Status};
 use atelier_sdk::words::covers;
 use atelier_sdk::workspace::{Edit, EditOutcome, Entry, Kind};
+use std::collections::BTreeSet;
 
 /// The longest reply: a few files of some hundred lines.
 const OUTPUT_TOKENS_MAX: u32 = 16_000;
@@ -60,6 +61,7 @@ pub fn implement(model: &mut dyn Model, project: &mut dyn Project, work: &Work) 
             format!("The files are in place, but these checks fail:\n\n{}\n\nMend the files, in the same format.", failing.join("\n\n"));
         match talk.ask(&text, read) {
             Ok(changes) => settle(&mut talk, project, changes)?,
+            Err(failure) if is_final(&failure) => return Err(failure),
             // What is there may be worth judging; only the first reply is indispensable.
             Err(_) => break,
         }
@@ -80,10 +82,16 @@ fn settle(talk: &mut Conversation<'_>, project: &mut dyn Project, changes: Chang
         );
         match talk.ask(&text, read) {
             Ok(changes) => problems = apply(project, changes)?,
+            Err(failure) if is_final(&failure) => return Err(failure),
             Err(_) => break,
         }
     }
     Ok(())
+}
+
+/// A failure after which nothing can be asked any more, unlike a reply that can't be read or a share that is used up.
+fn is_final(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused(refusal) if !matches!(refusal, Refusal::BudgetExceeded(_) | Refusal::ContextTooLong))
 }
 
 /// Writes and edits; returns what the model should mend.
@@ -98,8 +106,7 @@ fn apply(project: &mut dyn Project, changes: Changes) -> Result<Vec<String>, Fai
         }
     }
     // One file at a time, so that a path that is refused costs no other its edits.
-    let mut paths: Vec<&str> = changes.edits.iter().map(|edit| edit.path.as_str()).collect();
-    paths.dedup();
+    let paths: BTreeSet<&str> = changes.edits.iter().map(|edit| edit.path.as_str()).collect();
     for path in paths {
         let edits: Vec<Edit> = changes.edits.iter().filter(|edit| edit.path == path).cloned().collect();
         match project.edit(&edits) {

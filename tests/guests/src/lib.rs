@@ -16,6 +16,7 @@ pub mod outside;
 pub mod recurse;
 pub mod spend;
 pub mod spin;
+pub mod spoof;
 pub mod storm;
 pub mod trap;
 
@@ -44,6 +45,7 @@ pub const MISBEHAVIOURS: &[(&str, fn() -> Seen)] = &[
     ("recurse", recurse::recurse),
     ("spend", spend::spend_everything),
     ("spin", spin::spin),
+    ("spoof", spoof::spoof),
     ("storm", storm::storm),
     ("trap", trap::trap),
 ];

@@ -31,6 +31,10 @@ pub fn reach_outside() -> String {
             worked.push(format!("rename to {path}"));
         }
     }
+    let hiding = SourceFile { path: "lib/x.py".to_owned(), text: "x".to_owned() };
+    if workspace::write(&hiding).is_err() {
+        worked.push("not even a good path".to_owned());
+    }
     let own = SourceFile { path: "greet.py".to_owned(), text: "x".to_owned() };
     if workspace::write(&own).is_ok() && workspace::write(&SourceFile { path: "GREET.py".to_owned(), ..own }).is_ok() {
         worked.push("a twin that differs in case".to_owned());

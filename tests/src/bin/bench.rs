@@ -72,22 +72,34 @@ async fn bench() -> anyhow::Result<bool> {
     let short = "def greet(name):\n    return f\"Hello, {name}!\"\n".to_owned();
     let bare = indexer_pre(&engine)?;
     lines.push(
-        pair("instantiate + call, all limits on", RUN_RATIO_MAX, BATCH, || bare_index(&engine, &bare, &short), || {
-            our_index(&indexer, &services, &short)
-        })
+        pair(
+            "instantiate + call, all limits on",
+            RUN_RATIO_MAX,
+            BATCH,
+            || bare_index(&engine, &bare, &short),
+            || our_index(&indexer, &services, &short),
+        )
         .await?,
     );
     let long: String = (0..6_000).map(|number| format!("def function_{number}(a, b):\n    return a * {number} + b\n\n")).collect();
     lines.push(
-        pair("the same on a file of 300 kB", WORK_RATIO_MAX, 1, || bare_index(&engine, &bare, &long), || {
-            our_index(&indexer, &services, &long)
-        })
+        pair(
+            "the same on a file of 300 kB",
+            WORK_RATIO_MAX,
+            1,
+            || bare_index(&engine, &bare, &long),
+            || our_index(&indexer, &services, &long),
+        )
         .await?,
     );
     let bare = architect_pre(&engine)?;
-    let mut call = pair("a host call", CALL_RATIO_MAX, 1, || bare_calls(&engine, &bare), || {
-        our_calls(&guest, &services, Export::Elicit, "elicit job-calls")
-    })
+    let mut call = pair(
+        "a host call",
+        CALL_RATIO_MAX,
+        1,
+        || bare_calls(&engine, &bare),
+        || our_calls(&guest, &services, Export::Elicit, "elicit job-calls"),
+    )
     .await?;
     call.ours /= GUEST_CALLS;
     call.bare = call.bare.map(|bare| bare / GUEST_CALLS);
@@ -259,16 +271,11 @@ async fn metered_call(app: &atelier_host::app::App, gateway: &Arc<Gateway>, serv
     let ours = || {
         seq += 1;
         let request = Request { class: "coder".to_owned(), messages: messages.clone(), max_output_tokens: 100, stop: vec![] };
-        let context = CallContext {
-            run: run.clone(),
-            seq,
-            fingerprint: "f".to_owned(),
-            wallet: "bench".to_owned(),
-            budget: run_budget(&run),
-        };
+        let context =
+            CallContext { run: run.clone(), seq, fingerprint: "f".to_owned(), wallet: "bench".to_owned(), budget: run_budget(&run) };
         let gateway = gateway.clone();
         async move {
-            gateway.complete(context, request, Vec::new()).await?;
+            gateway.complete(context, request, &mut Vec::new()).await?;
             Ok(())
         }
     };

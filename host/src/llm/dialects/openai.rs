@@ -10,13 +10,19 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// An answer larger than this is no code but a fault.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How much of an error's body is read to tell a long prompt from other faults.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
+/// How long each piece of it may take.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// No answer takes longer than this from its first byte to its last, however lively its stream.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// A `retry-after` beyond this is no reason to keep a run waiting.
 const RETRY_AFTER_S_MAX: u64 = 60;
 
@@ -91,7 +97,7 @@ async fn refused(mut response: reqwest::Response) -> Failed {
         404 => Failed::Rejected(Rejection::NotFound),
         400 | 413 => {
             let mut body = Vec::new();
-            while let Ok(Some(chunk)) = response.chunk().await {
+            while let Ok(Ok(Some(chunk))) = timeout(ERROR_BODY_TIMEOUT, response.chunk()).await {
                 body.extend_from_slice(&chunk);
                 if body.len() > ERROR_BYTES_MAX {
                     break;
@@ -124,59 +130,72 @@ async fn whole(mut response: reqwest::Response, endpoint: &Endpoint) -> Result<A
             return Err(unknown("the answer is too large"));
         }
     }
-    let parsed: Chunk =
-        serde_json::from_slice(&body).map_err(|_| unknown("the answer is not what an OpenAI-compatible server sends"))?;
+    let parsed: Chunk = serde_json::from_slice(&body).map_err(|_| unknown("the answer is not what an OpenAI-compatible server sends"))?;
+    let usage = parsed.usage();
     let choice = parsed.choices.into_iter().next().ok_or_else(|| unknown("the answer has no choice"))?;
     Ok(Answer {
         text: choice.message.and_then(|message| message.content).unwrap_or_default(),
         finish: finish(choice.finish_reason.as_deref()),
-        usage: parsed.usage.map(WireUsage::into_usage),
+        usage,
     })
 }
 
 async fn streamed(response: reqwest::Response, endpoint: &Endpoint, seen: &mut impl FnMut(&str)) -> Result<Answer, Failed> {
-    let mut received = 0_usize;
+    let (started, last_byte_ms) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let (mut received, noted) = (0_usize, last_byte_ms.clone());
     let bytes = response.bytes_stream().take_while(move |chunk| {
         received += chunk.as_ref().map_or(0, |bytes| bytes.len());
+        noted.store(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         std::future::ready(received <= 8 * ANSWER_BYTES_MAX)
     });
     let mut events = std::pin::pin!(bytes.eventsource());
     let (mut text, mut reason, mut usage) = (String::new(), None, None);
-    let broken = |text: String, why: &str, idle| match text.is_empty() {
-        true => Err(Failed::Unknown { why: why.to_owned() }),
-        false => Err(Failed::Broken { text, why: why.to_owned(), idle }),
-    };
-    loop {
-        let event = match timeout(endpoint.idle_timeout, events.next()).await {
-            Err(_) => return broken(text, "the stream stopped coming", true),
-            Ok(None) if reason.is_some() => break,
-            Ok(None) => return broken(text, "the stream was cut off", false),
-            Ok(Some(Err(_))) => return broken(text, "the stream broke", false),
+    // Some servers send their headers at once and then load the model.
+    let mut patience = endpoint.first_byte_timeout.max(endpoint.idle_timeout);
+    let why = loop {
+        let event = match timeout(patience, events.next()).await {
+            _ if started.elapsed() > ANSWER_TIME_MAX => break "the answer took too long",
+            // A comment that keeps the connection alive is a byte and no event.
+            Err(_) if is_lively(started, &last_byte_ms, patience) => continue,
+            Err(_) => break IDLE,
+            Ok(None) => break "the stream was cut off",
+            Ok(Some(Err(_))) => break "the stream broke",
             Ok(Some(Ok(event))) => event,
         };
+        patience = endpoint.idle_timeout;
         if event.data.trim() == "[DONE]" {
-            break;
+            break "the stream ended without saying why";
         }
         let Ok(chunk) = serde_json::from_str::<Chunk>(&event.data) else {
-            return broken(text, "the stream is not what an OpenAI-compatible server sends", false);
+            break "the stream is not what an OpenAI-compatible server sends";
         };
         if chunk.error.is_some() {
-            return broken(text, "the provider reported an error within the stream", false);
+            break "the provider reported an error within the stream";
         }
-        usage = chunk.usage.map(WireUsage::into_usage).or(usage);
+        usage = chunk.usage().or(usage);
         if let Some(choice) = chunk.choices.into_iter().next() {
             text.push_str(&choice.delta.and_then(|delta| delta.content).unwrap_or_default());
             reason = choice.finish_reason.or(reason);
             seen(&text);
         }
         if text.len() > ANSWER_BYTES_MAX {
-            return broken(text, "the answer is too large", false);
+            reason = None;
+            break "the answer is too large";
         }
+    };
+    // Once the model has said why it stopped, the answer is whole, however the connection ends.
+    match reason {
+        Some(reason) => Ok(Answer { text, finish: finish(Some(&reason)), usage }),
+        None if text.is_empty() => Err(Failed::Unknown { why: why.to_owned() }),
+        None => Err(Failed::Broken { text, why: why.to_owned(), idle: why == IDLE }),
     }
-    if reason.is_none() {
-        return broken(text, "the stream ended without saying why", false);
-    }
-    Ok(Answer { text, finish: finish(reason.as_deref()), usage })
+}
+
+/// Why a silent stream ended.
+const IDLE: &str = "the stream stopped coming";
+
+fn is_lively(started: Instant, last_byte_ms: &AtomicU64, idle_timeout: Duration) -> bool {
+    started.elapsed().saturating_sub(Duration::from_millis(last_byte_ms.load(Ordering::Relaxed))) < idle_timeout
 }
 
 fn finish(reason: Option<&str>) -> Finish {
@@ -193,9 +212,17 @@ struct Chunk {
     #[serde(default)]
     choices: Vec<Choice>,
     #[serde(default)]
-    usage: Option<WireUsage>,
+    usage: Option<serde_json::Value>,
     #[serde(default)]
     error: Option<serde_json::Value>,
+}
+
+impl Chunk {
+    /// Usage in a form that we can't read is no reason to lose an answer; it is estimated.
+    fn usage(&self) -> Option<Usage> {
+        let usage = serde_json::from_value::<WireUsage>(self.usage.clone()?).ok()?;
+        Some(usage.into_usage())
+    }
 }
 
 #[derive(Deserialize)]

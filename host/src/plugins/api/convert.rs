@@ -1,14 +1,35 @@
-//! The contract's types to the host's nouns and back. Nothing is decided here.
+//! The contract's types to the host's nouns and back. Nothing is decided here; words from guests are made safe to show, and lists
+//! that nobody would read to their end are cut.
 
 use super::v0_1_0::{credits, dialogue, index, indexer, job, llm, types, workspace};
+use super::words::{line, lines, prose};
 use crate::index::{Answer as IndexAnswer, Chunk, FileIndex, Hit, Symbol};
 use crate::ledger::Scope;
 use crate::project::{self as noun, Matching, Remaining};
 use crate::workspace::overlay;
 
+/// Ids of requirements, tasks and checks.
+const ID_CHARS_MAX: usize = 40;
+/// Titles, names, paths, choices: whatever is one line.
+const LINE_CHARS_MAX: usize = 300;
+/// A requirement, a finding, a reason: what fits a paragraph.
+const PARAGRAPH_CHARS_MAX: usize = 2_000;
+/// A summary, a design, a description: what fits a page or two.
+const PAGE_CHARS_MAX: usize = 12_000;
+/// Findings, paths, names in one list.
+const LIST_MAX: usize = 100;
+/// Chunks and names of one file; a file with more is data.
+const INDEX_ENTRIES_MAX: usize = 5_000;
+/// One chunk.
+const CHUNK_CHARS_MAX: usize = 20_000;
+
 impl From<types::Requirement> for noun::Requirement {
     fn from(value: types::Requirement) -> noun::Requirement {
-        noun::Requirement { id: value.id, text: value.text, prerequisites: value.prerequisites }
+        noun::Requirement {
+            id: line(&value.id, ID_CHARS_MAX),
+            text: line(&value.text, PARAGRAPH_CHARS_MAX),
+            prerequisites: lines(value.prerequisites, LIST_MAX, ID_CHARS_MAX),
+        }
     }
 }
 
@@ -21,9 +42,9 @@ impl From<noun::Requirement> for types::Requirement {
 impl From<types::Brief> for noun::Brief {
     fn from(value: types::Brief) -> noun::Brief {
         noun::Brief {
-            title: value.title,
-            summary: value.summary,
-            language: value.language,
+            title: line(&value.title, LINE_CHARS_MAX),
+            summary: prose(&value.summary, PAGE_CHARS_MAX),
+            language: line(&value.language, ID_CHARS_MAX),
             requirements: value.requirements.into_iter().map(Into::into).collect(),
         }
     }
@@ -66,7 +87,11 @@ impl From<noun::CommandStep> for types::CommandStep {
 
 impl From<types::Acceptance> for noun::Acceptance {
     fn from(value: types::Acceptance) -> noun::Acceptance {
-        noun::Acceptance { id: value.id, requirement: value.requirement, check: value.check.into() }
+        noun::Acceptance {
+            id: line(&value.id, ID_CHARS_MAX),
+            requirement: line(&value.requirement, ID_CHARS_MAX),
+            check: value.check.into(),
+        }
     }
 }
 
@@ -79,11 +104,11 @@ impl From<noun::Acceptance> for types::Acceptance {
 impl From<types::Task> for noun::Task {
     fn from(value: types::Task) -> noun::Task {
         noun::Task {
-            id: value.id,
-            title: value.title,
-            description: value.description,
-            depends_on: value.depends_on,
-            files: value.files,
+            id: line(&value.id, ID_CHARS_MAX),
+            title: line(&value.title, LINE_CHARS_MAX),
+            description: prose(&value.description, PAGE_CHARS_MAX),
+            depends_on: lines(value.depends_on, LIST_MAX, ID_CHARS_MAX),
+            files: lines(value.files, LIST_MAX, LINE_CHARS_MAX),
             acceptance: value.acceptance.into_iter().map(Into::into).collect(),
         }
     }
@@ -104,7 +129,11 @@ impl From<noun::Task> for types::Task {
 
 impl From<types::Plan> for noun::Plan {
     fn from(value: types::Plan) -> noun::Plan {
-        noun::Plan { tasks: value.tasks.into_iter().map(Into::into).collect(), run_command: value.run_command, design: value.design }
+        noun::Plan {
+            tasks: value.tasks.into_iter().map(Into::into).collect(),
+            run_command: line(&value.run_command, LINE_CHARS_MAX),
+            design: prose(&value.design, PAGE_CHARS_MAX),
+        }
     }
 }
 
@@ -128,7 +157,12 @@ impl From<noun::CheckResult> for types::CheckResult {
 
 impl From<types::Finding> for noun::Finding {
     fn from(value: types::Finding) -> noun::Finding {
-        noun::Finding { path: value.path, line: value.line, message: value.message, requirement: value.requirement }
+        noun::Finding {
+            path: line(&value.path, LINE_CHARS_MAX),
+            line: value.line,
+            message: prose(&value.message, PARAGRAPH_CHARS_MAX),
+            requirement: value.requirement.map(|id| line(&id, ID_CHARS_MAX)),
+        }
     }
 }
 
@@ -163,11 +197,11 @@ impl From<Matching> for types::Matching {
 impl From<types::Check> for noun::Check {
     fn from(value: types::Check) -> noun::Check {
         match value {
-            types::Check::Parses(value) => noun::Check::Parses(value),
+            types::Check::Parses(value) => noun::Check::Parses(lines(value, LIST_MAX, LINE_CHARS_MAX)),
             types::Check::UnitTest(value) => noun::Check::UnitTest(value.into()),
             types::Check::Command(value) => noun::Check::Command(value.into_iter().map(Into::into).collect()),
-            types::Check::FilePresent(value) => noun::Check::FilePresent(value),
-            types::Check::Judgement(value) => noun::Check::Judgement(value),
+            types::Check::FilePresent(value) => noun::Check::FilePresent(line(&value, LINE_CHARS_MAX)),
+            types::Check::Judgement(value) => noun::Check::Judgement(line(&value, PARAGRAPH_CHARS_MAX)),
         }
     }
 }
@@ -207,8 +241,8 @@ impl From<noun::CheckStatus> for types::Status {
 impl From<types::Verdict> for noun::Verdict {
     fn from(value: types::Verdict) -> noun::Verdict {
         match value {
-            types::Verdict::Accepted(value) => noun::Verdict::Accepted(value),
-            types::Verdict::Rejected(value) => noun::Verdict::Rejected(value.into_iter().map(Into::into).collect()),
+            types::Verdict::Accepted(value) => noun::Verdict::Accepted(prose(&value, PARAGRAPH_CHARS_MAX)),
+            types::Verdict::Rejected(value) => noun::Verdict::Rejected(value.into_iter().take(LIST_MAX).map(Into::into).collect()),
         }
     }
 }
@@ -247,20 +281,20 @@ impl From<Scope> for types::BudgetScope {
 impl From<types::Refusal> for noun::Refusal {
     fn from(value: types::Refusal) -> noun::Refusal {
         match value {
-            types::Refusal::Denied(value) => noun::Refusal::Denied(value),
+            types::Refusal::Denied(value) => noun::Refusal::Denied(line(&value, PARAGRAPH_CHARS_MAX)),
             types::Refusal::InsufficientCredits => noun::Refusal::InsufficientCredits,
             types::Refusal::BudgetExceeded(value) => noun::Refusal::BudgetExceeded(value.into()),
             types::Refusal::RateLimited(value) => noun::Refusal::RateLimited(value),
-            types::Refusal::Unavailable(value) => noun::Refusal::Unavailable(value),
+            types::Refusal::Unavailable(value) => noun::Refusal::Unavailable(line(&value, PARAGRAPH_CHARS_MAX)),
             types::Refusal::TooLarge(value) => noun::Refusal::TooLarge(value),
             types::Refusal::ContextTooLong => noun::Refusal::ContextTooLong,
             types::Refusal::TimedOut => noun::Refusal::TimedOut,
             types::Refusal::CallLimit => noun::Refusal::CallLimit,
             types::Refusal::Filtered => noun::Refusal::Filtered,
-            types::Refusal::NotFound(value) => noun::Refusal::NotFound(value),
-            types::Refusal::Invalid(value) => noun::Refusal::Invalid(value),
+            types::Refusal::NotFound(value) => noun::Refusal::NotFound(line(&value, PARAGRAPH_CHARS_MAX)),
+            types::Refusal::Invalid(value) => noun::Refusal::Invalid(line(&value, PARAGRAPH_CHARS_MAX)),
             types::Refusal::Cancelled => noun::Refusal::Cancelled,
-            types::Refusal::Other(value) => noun::Refusal::Other(value),
+            types::Refusal::Other(value) => noun::Refusal::Other(line(&value, PARAGRAPH_CHARS_MAX)),
         }
     }
 }
@@ -290,8 +324,8 @@ impl From<types::Failure> for noun::Failure {
     fn from(value: types::Failure) -> noun::Failure {
         match value {
             types::Failure::Refused(value) => noun::Failure::Refused(value.into()),
-            types::Failure::UnusableReply(value) => noun::Failure::UnusableReply(value),
-            types::Failure::Impossible(value) => noun::Failure::Impossible(value),
+            types::Failure::UnusableReply(value) => noun::Failure::UnusableReply(line(&value, PARAGRAPH_CHARS_MAX)),
+            types::Failure::Impossible(value) => noun::Failure::Impossible(line(&value, PARAGRAPH_CHARS_MAX)),
         }
     }
 }
@@ -308,7 +342,11 @@ impl From<noun::Failure> for types::Failure {
 
 impl From<dialogue::Question> for noun::Question {
     fn from(value: dialogue::Question) -> noun::Question {
-        noun::Question { id: value.id, text: value.text, choices: value.choices }
+        noun::Question {
+            id: line(&value.id, ID_CHARS_MAX),
+            text: prose(&value.text, PARAGRAPH_CHARS_MAX),
+            choices: lines(value.choices, LIST_MAX, LINE_CHARS_MAX),
+        }
     }
 }
 
@@ -425,15 +463,21 @@ impl From<Hit> for index::Hit {
 
 impl From<indexer::FileIndex> for FileIndex {
     fn from(value: indexer::FileIndex) -> FileIndex {
-        let symbol = |symbol: indexer::Symbol| Symbol { name: symbol.name, kind: symbol.kind, line: symbol.line };
+        let symbol = |symbol: indexer::Symbol| Symbol {
+            name: line(&symbol.name, LINE_CHARS_MAX),
+            kind: line(&symbol.kind, ID_CHARS_MAX),
+            line: symbol.line,
+        };
+        let chunk = |chunk: indexer::Chunk| Chunk {
+            name: line(&chunk.name, LINE_CHARS_MAX),
+            first_line: chunk.first_line,
+            last_line: chunk.last_line,
+            text: chunk.text.chars().take(CHUNK_CHARS_MAX).collect(),
+        };
         FileIndex {
-            chunks: value
-                .chunks
-                .into_iter()
-                .map(|chunk| Chunk { name: chunk.name, first_line: chunk.first_line, last_line: chunk.last_line, text: chunk.text })
-                .collect(),
-            definitions: value.definitions.into_iter().map(symbol).collect(),
-            references: value.references.into_iter().map(symbol).collect(),
+            chunks: value.chunks.into_iter().take(INDEX_ENTRIES_MAX).map(chunk).collect(),
+            definitions: value.definitions.into_iter().take(INDEX_ENTRIES_MAX).map(symbol).collect(),
+            references: value.references.into_iter().take(INDEX_ENTRIES_MAX).map(symbol).collect(),
         }
     }
 }

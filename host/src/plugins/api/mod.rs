@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod v0_1_0;
+pub mod words;
 
 /// The package that agents import.
 pub const PACKAGE: &str = "atelier:agent";

@@ -1,5 +1,5 @@
 //! `index`: what the code base says, as of the last accepted task. The generation does not change while a run lasts, so a replay
-//! asks again and compares.
+//! asks again and compares. A search alone is kept: its scores depend on what else is stored.
 
 use super::{Context, diverged, host_failed};
 use crate::index::{Answer, HITS_MAX, map};
@@ -8,6 +8,11 @@ use crate::plugins::manifest::Grant;
 use crate::project::Refusal;
 use crate::store;
 use wasmtime::Result;
+
+/// A query is some words, not a file.
+const QUERY_CHARS_MAX: usize = 2_000;
+/// Files that a map is drawn around.
+const NEAR_MAX: usize = 64;
 
 impl Context {
     /// A call that reads the stored index.
@@ -33,8 +38,20 @@ fn told(answer: std::result::Result<Answer, Refusal>) -> std::result::Result<ind
 
 impl index::Host for Context {
     async fn search(&mut self, query: String, limit: u32) -> Result<std::result::Result<index::Answer, types::Refusal>> {
-        let find = async |store: &crate::store::Store, project: &str| store.search_chunks(project, &query, limit.min(HITS_MAX)).await;
-        Ok(told(self.look_up("index.search", &(&query, limit), find).await?))
+        let call = self.open("index.search", &(&query, limit))?;
+        let answer = match self.journal.recorded::<std::result::Result<Answer, Refusal>>(&call).map_err(diverged)? {
+            Some(answer) => answer,
+            None => match self.allow(&call, Grant::Index) {
+                Ok(()) => {
+                    let query: String = query.chars().take(QUERY_CHARS_MAX).collect();
+                    let found = self.services.store.search_chunks(&self.owner.project, &query, limit.min(HITS_MAX)).await;
+                    Ok(found.map_err(host_failed)?)
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        self.journal.keep(&call, &answer);
+        Ok(told(answer))
     }
 
     async fn definitions(&mut self, name: String) -> Result<std::result::Result<index::Answer, types::Refusal>> {
@@ -53,6 +70,8 @@ impl index::Host for Context {
     }
 
     async fn symbol_map(&mut self, near: Vec<String>, budget_tokens: u32) -> Result<std::result::Result<index::Listing, types::Refusal>> {
+        let mut near = near;
+        near.truncate(NEAR_MAX);
         let find = async |store: &crate::store::Store, project: &str| {
             let definitions = store.definitions_by_file(project).await?;
             Ok((store.index_state(project).await?.0, map(&definitions, &near, budget_tokens)))

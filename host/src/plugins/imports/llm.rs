@@ -1,6 +1,6 @@
 //! `llm`: one model call, through the ledger.
 
-use super::{Context, host_failed};
+use super::{Context, diverged, host_failed};
 use crate::llm::gateway::CallContext;
 use crate::llm::{Completion, Reply, Request};
 use crate::plugins::api::v0_1_0::{llm, types};
@@ -14,7 +14,7 @@ impl llm::Host for Context {
     async fn complete(&mut self, request: llm::Request) -> Result<Result<llm::Reply, types::Refusal>> {
         let request = Request::from(request);
         let call = self.open("llm.complete", &request)?;
-        if let Some(answer) = self.journal.recorded::<std::result::Result<Reply, Refusal>>(&call) {
+        if let Some(answer) = self.journal.recorded::<std::result::Result<Reply, Refusal>>(&call).map_err(diverged)? {
             return Ok(answer.map(Into::into).map_err(Into::into));
         }
         if let Err(refusal) = self.allow(&call, Grant::Llm) {
@@ -28,10 +28,11 @@ impl llm::Host for Context {
             wallet: self.owner.wallet.clone(),
             budget: run_budget(&self.owner.run),
         };
-        let pending = self.journal.take_pending();
+        let mut pending = self.journal.take_pending();
         let waiting = self.clock.enter(self.started);
-        let completion = self.services.gateway.complete(context, request, pending).await;
+        let completion = self.services.gateway.complete(context, request, &mut pending).await;
         drop(waiting);
+        self.journal.put_back(pending);
         match completion.map_err(host_failed)? {
             Completion::Stored(answer) => Ok(answer.map(Into::into).map_err(Into::into)),
             Completion::Unsent(refusal) => {

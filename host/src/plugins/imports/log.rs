@@ -2,8 +2,11 @@
 
 use super::{Context, Progress};
 use crate::plugins::api::v0_1_0::log;
+use crate::plugins::api::words::line;
 use wasmtime::Result;
 
+/// A line of the operator's log.
+const LOG_LINE_CHARS_MAX: usize = 2_000;
 /// A line of progress that fits a status message.
 const PROGRESS_CHARS_MAX: usize = 200;
 
@@ -22,7 +25,7 @@ impl Context {
 impl log::Host for Context {
     async fn write(&mut self, level: log::Level, text: String) -> Result<()> {
         if self.may_log(&text) {
-            let run = &self.owner.run;
+            let (run, text) = (&self.owner.run, line(&text, LOG_LINE_CHARS_MAX));
             match level {
                 log::Level::Debug => tracing::debug!(%run, "guest: {text}"),
                 log::Level::Info => tracing::info!(%run, "guest: {text}"),
@@ -33,7 +36,7 @@ impl log::Host for Context {
     }
 
     async fn progress(&mut self, text: String, percent: u8) -> Result<()> {
-        let text: String = text.chars().filter(|letter| !letter.is_control()).take(PROGRESS_CHARS_MAX).collect();
+        let text = line(&text, PROGRESS_CHARS_MAX);
         if self.may_log(&text)
             && let Some(progress) = &self.services.progress
         {

@@ -103,6 +103,7 @@ pub struct Context {
     limits: Limits,
     log_bytes_left: usize,
     questions_left: u32,
+    may_ask: bool,
 }
 
 impl Context {
@@ -129,7 +130,14 @@ impl Context {
             limits,
             log_bytes_left: limits.log_bytes,
             questions_left: limits.questions,
+            may_ask: true,
         }
+    }
+
+    /// A run in which the user is not asked anything: the project is being built.
+    pub fn without_questions(mut self) -> Context {
+        self.may_ask = false;
+        self
     }
 
     /// Numbers a call, within the limit.
