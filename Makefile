@@ -5,11 +5,12 @@ CARGO ?= cargo
 # The development profile compiles the hot dependencies optimised, so that demo and tests share one build.
 ATELIER := target/debug/atelier
 PLUGINS := architect implementer indexer
+RUNNERS := target/plugins/runner-python.wasm target/plugins/runner-javascript.wasm
 OUT ?= out
 IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
 
-.PHONY: demo run test bench lint plugins toolchain guests demo-record clean
+.PHONY: demo run test bench bench-checks ideas ideas-solutions lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -26,13 +27,45 @@ test: plugins guests
 bench: plugins guests
 	$(CARGO) run --release -q -p tests --bin bench
 
+## What a check costs in the sandbox, beside python3 and node.
+bench-checks: plugins
+	$(CARGO) run --release -q -p tests --bin bench-checks
+
+## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
+ideas: plugins
+	ATELIER_DATA_DIR=$(DATA_DIR) $(CARGO) run -q -p tests --bin ideas -- run $(IDEAS)
+
+## Proves that the hidden tests tell a good solution from a bad one.
+ideas-solutions: plugins
+	ATELIER_DATA_DIR=$(DATA_DIR) $(CARGO) run -q -p tests --bin ideas -- solutions $(IDEAS)
+
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-## Builds the shipped plugins and pins them in $(DATA_DIR).
-plugins: toolchain $(ATELIER)
+## Builds the shipped plugins, pins them in $(DATA_DIR) and compiles them ahead.
+plugins: toolchain $(ATELIER) $(RUNNERS)
 	@for plugin in $(PLUGINS); do $(ATELIER) --data-dir $(DATA_DIR) plugin build plugins/$$plugin --out target/plugins/$$plugin.wasm --pin || exit 1; done
+	@for runner in runner-python runner-javascript; do $(ATELIER) --data-dir $(DATA_DIR) plugin pin target/plugins/$$runner.wasm --manifest plugins/$$runner/plugin.toml || exit 1; done
+	@$(ATELIER) --data-dir $(DATA_DIR) plugin precompile
+
+# The interpreters, from packages at pinned versions and hashes. Each is made once and then only when its sources change.
+target/plugins/runner-python.wasm: $(shell find plugins/runner-python -type f -not -path '*/tests/*' -not -path '*/__pycache__/*') wit/v0.1.0/runner.wit
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "installing python3-venv" && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	@mkdir -p target/plugins && test -x target/tools/python/bin/pip || python3 -m venv target/tools/python
+	@echo "installing the packages of plugins/runner-python/requirements.txt into target/tools/python"
+	@target/tools/python/bin/pip install -q --disable-pip-version-check --require-hashes -r plugins/runner-python/requirements.txt
+	@echo "building $@ (half a minute)"
+	@target/tools/python/bin/componentize-py -d wit/v0.1.0 -w runner componentize -p plugins/runner-python \
+		-p "$$(target/tools/python/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" app -o $@
+
+target/plugins/runner-javascript.wasm: $(shell find plugins/runner-javascript -type f -not -path '*/tests/*' -not -path '*/node_modules/*') wit/v0.1.0/runner.wit
+	@command -v npm >/dev/null || { echo "installing nodejs npm" && apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm; }
+	@mkdir -p target/plugins target/tools/javascript
+	@echo "installing the packages of plugins/runner-javascript/package-lock.json"
+	@cp -r plugins/runner-javascript/. target/tools/javascript && cd target/tools/javascript && npm ci --silent --no-audit --no-fund
+	@echo "building $@ (ten seconds)"
+	@cd target/tools/javascript && node build.mjs $(CURDIR)/wit/v0.1.0/runner.wit $(CURDIR)/$@
 
 guests: toolchain $(ATELIER)
 	@$(ATELIER) --data-dir target/guests-data plugin build tests/guests --out target/plugins/guest.wasm

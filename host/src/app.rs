@@ -1,6 +1,7 @@
 //! The composition root: the one place that names concrete parts and puts them together. Front ends and tests come in by the
 //! same door.
 
+use crate::checks::Checks;
 use crate::llm::gateway::Gateway;
 use crate::orchestrator::Orchestrator;
 use crate::plugins::imports::Progress;
@@ -105,10 +106,12 @@ impl App {
         reader.store.set_prices(&reader.settings.rates()?, "settings").await?;
         let gateway = Arc::new(Gateway::new(reader.store.clone(), boot, reader.settings.clone())?);
         let (sender, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
+        let registry = Arc::new(Registry::open(&reader.directory)?);
         let orchestrator = Orchestrator {
             store: reader.store.clone(),
             gateway,
-            registry: Arc::new(Registry::open(&reader.directory)?),
+            checks: Arc::new(Checks::new(registry.clone())),
+            registry,
             settings: reader.settings.clone(),
             budget: reader.settings.budget.amounts()?,
             progress: Some(sender),

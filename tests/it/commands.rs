@@ -163,9 +163,85 @@ fn credits_are_granted_and_shown() {
     assert_eq!(ledger.matches("gift").count(), 1, "{ledger}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_is_verified_again_and_what_was_tampered_with_is_named() {
+    let text = read(&root().join("tests/conversations/07-what-was-run-is-verified.md"));
+    let replies = Conversation::read(&text).expect("a conversation").texts("model");
+    let server = ModelServer::answering(replies.into_iter().map(Answer::Text)).await;
+    let home = Home::with_runners();
+    let out = home.beside("out");
+    let ended = atelier_beside(&home, &server.url, &["run", "leap years", "--yes", "--out", &out.display().to_string()]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.contains("verified    R1"), "{}", ended.out);
+    let report = read(&out.join("REPORT.md"));
+    assert!(report.contains("2 of 2 tests passed") && report.contains("runner-python"), "{report}");
+    let zip = out.join("project.zip");
+    let verified = atelier(&home, NOWHERE, &["verify", &zip.display().to_string()]);
+    assert!(
+        verified.code == Some(0) && verified.out.contains("2 checks run again, 0 files tampered with, 0 checks differ"),
+        "{}",
+        verified.out
+    );
+    let stored = atelier(&home, NOWHERE, &["verify", &id_in(&out)]);
+    assert_eq!(stored.code, Some(0), "{}", stored.out);
+
+    let tampered = |name: &str, change: &dyn Fn(&str, String) -> Option<String>, added: Option<&str>| {
+        let path = home.beside(name);
+        rewrite_zip(&zip, &path, change, added);
+        atelier(&home, NOWHERE, &["verify", &path.display().to_string()])
+    };
+    let code = tampered(
+        "code.zip",
+        &|name, text| Some(if name.ends_with("leap.py") && !name.contains("test") { text.replace("400", "401") } else { text }),
+        None,
+    );
+    assert!(code.code == Some(4) && code.out.contains("TAMPERED  leap.py: its content was changed"), "{}", code.out);
+    assert!(code.out.contains("DIFFERENT C1 (R1)"), "{}", code.out);
+    let test = tampered("test.zip", &|name, text| Some(if name.contains("test_leap") { String::new() } else { text }), None);
+    assert!(test.code == Some(4) && test.out.contains("TAMPERED  tests/test_leap.py: its content was changed"), "{}", test.out);
+    let gone = tampered("gone.zip", &|name, text| (!name.ends_with("main.py")).then_some(text), None);
+    assert!(gone.code == Some(4) && gone.out.contains("TAMPERED  main.py: it is missing"), "{}", gone.out);
+    let more = tampered("more.zip", &|_, text| Some(text), Some("leap-years/extra.py"));
+    assert!(more.code == Some(4) && more.out.contains("TAMPERED  extra.py: it was added"), "{}", more.out);
+    let praise =
+        tampered("praise.zip", &|name, text| Some(if name == "report.json" { text.replace("delivered", "praised") } else { text }), None);
+    assert!(praise.code == Some(4) && praise.out.contains("TAMPERED  report.json"), "{}", praise.out);
+    let elsewhere = atelier(&Home::with_runners(), NOWHERE, &["verify", &zip.display().to_string()]);
+    assert!(elsewhere.code == Some(0) && elsewhere.err.contains("was not built here"), "{}{}", elsewhere.out, elsewhere.err);
+    assert_eq!(atelier(&home, NOWHERE, &["verify", "p123"]).code, Some(2));
+}
+
+fn id_in(out: &std::path::Path) -> String {
+    let report: serde_json::Value = serde_json::from_str(&read(&out.join("report.json"))).expect("a report");
+    report["project"].as_str().expect("an id").to_owned()
+}
+
+/// A copy of the zip with each text as `change` makes it, and perhaps one more file.
+fn rewrite_zip(from: &std::path::Path, to: &std::path::Path, change: &dyn Fn(&str, String) -> Option<String>, added: Option<&str>) {
+    use std::io::{Read, Write};
+    let mut old = zip::ZipArchive::new(std::fs::File::open(from).expect("the zip")).expect("a sound zip");
+    let mut new = zip::ZipWriter::new(std::fs::File::create(to).expect("a file"));
+    let options = zip::write::SimpleFileOptions::default();
+    for number in 0..old.len() {
+        let mut entry = old.by_index(number).expect("an entry");
+        let name = entry.name().expect("its name").into_owned();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).expect("text");
+        if let Some(text) = change(&name, text) {
+            new.start_file(name, options).expect("begun");
+            new.write_all(text.as_bytes()).expect("written");
+        }
+    }
+    if let Some(name) = added {
+        new.start_file(name, options).expect("begun");
+        new.write_all(b"x = 1\n").expect("written");
+    }
+    new.finish().expect("finished");
+}
+
 #[test]
 fn the_demo_says_that_it_is_a_recording_and_leaves_a_project_that_runs() {
-    let home = Home::shipped();
+    let home = Home::with_runners();
     let out = home.beside("out");
     let ended = atelier(&home, "", &["demo", "--out", &out.display().to_string()]);
     assert_eq!(ended.code, Some(0), "the prompts have changed since the recording (`make demo-record`): {}", ended.err);

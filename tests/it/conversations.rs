@@ -21,7 +21,7 @@ async fn play(name: &str, conversation: &Conversation) {
     let answers: Vec<Answer> = conversation.texts("model").into_iter().map(Answer::Text).collect();
     let expected_calls = answers.len();
     let server = ModelServer::answering(answers).await;
-    let home = Home::shipped();
+    let home = if conversation.texts("runners").is_empty() { Home::shipped() } else { Home::with_runners() };
     let app = home.app(&server.url).await;
     let orchestrator = &app.orchestrator;
     let mut project = orchestrator.create("local", &conversation.texts("idea")[0], None).await.expect("a project");

@@ -6,5 +6,6 @@ mod faults;
 mod ledger;
 mod model_calls;
 mod restarts;
+mod runners;
 mod sandbox;
 mod tidy;

@@ -9,6 +9,7 @@
 //! ## answer           what the user says to it: text, `-` to skip, `enough`
 //! ## approve          a ceiling in credits; empty takes the proposed one
 //! ## told             words that the model must have been told just now
+//! ## runners          checks are executed in this one
 //! ## outcome          `name: value` lines: phase, commits, calls, requirement ID, file PATH (a part of it), refunded
 //! ```
 
@@ -33,7 +34,7 @@ pub struct Conversation {
 }
 
 /// The names that a section may have.
-const NAMES: &[&str] = &["idea", "model", "question", "answer", "approve", "told", "outcome"];
+const NAMES: &[&str] = &["idea", "model", "question", "answer", "approve", "told", "runners", "outcome"];
 
 impl Conversation {
     /// Reads one.

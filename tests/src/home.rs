@@ -44,6 +44,21 @@ impl Home {
         home
     }
 
+    /// With the shipped plugins and both runners.
+    pub fn with_runners() -> Home {
+        Home::with(&["runner-python", "runner-javascript"])
+    }
+
+    /// With the shipped plugins and these runners.
+    pub fn with(runners: &[&str]) -> Home {
+        let home = Home::shipped();
+        for name in runners {
+            let manifest = PluginManifest::read(&root().join("plugins").join(name).join("plugin.toml")).expect("its plugin.toml");
+            home.pin(&manifest, &component(name));
+        }
+        home
+    }
+
     /// With the misbehaving guest as architect and implementer.
     pub fn guest() -> Home {
         let home = Home::empty();

@@ -8,6 +8,7 @@ mod plugin;
 mod project;
 mod run;
 mod terminal;
+mod verify;
 
 use crate::settings::{FILE_NAME, Settings};
 use anyhow::{Result, bail};
@@ -50,6 +51,8 @@ enum Command {
     Credits(credits::CreditsCommand),
     /// Check the ledger's invariants
     Audit(audit::AuditArguments),
+    /// Run a delivery's checks again, and find out whether it was changed
+    Verify(verify::VerifyArguments),
     /// Build, pin and look at plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -122,6 +125,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Cancel(arguments) => project::cancel(settings, arguments).await,
         Command::Credits(command) => credits::credits(settings, command).await,
         Command::Audit(arguments) => audit::audit(settings, arguments).await,
+        Command::Verify(arguments) => verify::verify(settings, arguments).await,
         Command::Plugin(command) => plugin::plugin(&settings, command),
         Command::Doctor => doctor::doctor(settings).await,
     }

@@ -1,5 +1,6 @@
 //! `atelier plugin`: from source to a pinned component, and a look at what is pinned.
 
+use super::terminal::Bar;
 use super::{Exit, Json, print_json};
 use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
@@ -45,6 +46,8 @@ pub(super) enum PluginCommand {
     },
     /// Check every pinned plugin: digest, world, imports; needs no network
     Verify,
+    /// Compile what is pinned ahead of its first use; an interpreter takes half a minute, once
+    Precompile,
 }
 
 pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit> {
@@ -71,13 +74,14 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
             println!("{} {} {}", entry.name, entry.sha256, entry.world);
             Ok(Exit::Done)
         }
+        PluginCommand::Precompile => precompile(settings),
         PluginCommand::List { imports, json } => list(settings, imports, json.json),
         PluginCommand::Verify => {
             let registry = Registry::open(&settings.data_dir)?;
             let mut bad = 0;
             for entry in &registry.pins.manifest.plugins {
-                match registry.get(&entry.name) {
-                    Ok(plugin) => println!("{} {} good", entry.name, plugin.sha256),
+                match registry.precompile(&entry.name).and_then(|()| registry.pins.load(&entry.name)) {
+                    Ok((_, pinned, _)) => println!("{} {} good", entry.name, pinned.sha256),
                     Err(error) => {
                         bad += 1;
                         println!("{} BAD: {error}", entry.name);
@@ -91,6 +95,19 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
             Ok(if bad == 0 { Exit::Done } else { Exit::Failed })
         }
     }
+}
+
+fn precompile(settings: &Settings) -> Result<Exit> {
+    let registry = Registry::open(&settings.data_dir)?;
+    let names: Vec<&String> = registry.pins.manifest.plugins.iter().map(|entry| &entry.name).collect();
+    let bar = Bar::new();
+    for (done, name) in names.iter().enumerate() {
+        bar.count(done, names.len(), &format!("compiling {name}"));
+        registry.precompile(name)?;
+    }
+    bar.end();
+    println!("{} plugins are compiled.", names.len());
+    Ok(Exit::Done)
 }
 
 fn list(settings: &Settings, imports: bool, json: bool) -> Result<Exit> {

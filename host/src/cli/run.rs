@@ -109,7 +109,7 @@ async fn carry(mut app: App, mut project: Project, going: Going, mut answers: An
             },
             Next::Approve => {
                 let quote = app.orchestrator.quote(&project).await?;
-                show_plan(&project.state, &quote);
+                show_plan(&project.state, &quote, app.orchestrator.checks());
                 let ceiling = match (going.ceiling.or(project.state.limit), going.yes) {
                     (Some(ceiling), _) => Some(ceiling),
                     (None, true) => Some(quote.ceiling),

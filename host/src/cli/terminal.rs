@@ -1,10 +1,11 @@
 //! What a person sees and types: questions, the plan with its price, progress. Everything for people goes to standard error; results
 //! go to standard output.
 
+use crate::checks::Checks;
 use crate::ledger::NanoUsd;
 use crate::orchestrator::quote::Quote;
 use crate::plugins::imports::Progress;
-use crate::project::{Answer, Check, Question, State, TaskStatus};
+use crate::project::{Answer, Question, State, TaskStatus};
 use anyhow::{Context, Result};
 use dialoguer::{Input, Select};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -90,7 +91,7 @@ fn words(answer: &Answer) -> &str {
 }
 
 /// Shows the plan with its price.
-pub(super) fn show_plan(state: &State, quote: &Quote) {
+pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
     let (Some(brief), Some(plan)) = (&state.brief, &state.plan) else { return };
     eprintln!("\n{}: {}\n", brief.title, brief.summary);
     for requirement in &brief.requirements {
@@ -101,15 +102,9 @@ pub(super) fn show_plan(state: &State, quote: &Quote) {
     for task in &plan.tasks {
         eprintln!("  {} {} [{}]", task.id, task.title, task.files.join(", "));
     }
-    let runners = crate::checks::languages();
     for requirement in &brief.requirements {
-        let checks = plan.tasks.iter().flat_map(|task| &task.acceptance).filter(|check| check.requirement == requirement.id);
-        let executable = |check: &Check| match check {
-            Check::FilePresent(_) => true,
-            Check::UnitTest(_) | Check::Command(_) => !runners.is_empty(),
-            _ => false,
-        };
-        unchecked += usize::from(!checks.into_iter().any(|check| executable(&check.check)));
+        let own = plan.tasks.iter().flat_map(|task| &task.acceptance).filter(|check| check.requirement == requirement.id);
+        unchecked += usize::from(!own.into_iter().any(|check| checks.can_execute(&check.check)));
     }
     let basis = match quote.measured_tasks {
         0 => "a guess: too few tasks were measured on this machine yet".to_owned(),
@@ -152,6 +147,13 @@ impl Bar {
         let done = state.tasks.iter().filter(|task| !matches!(task.status, TaskStatus::Waiting | TaskStatus::Written)).count();
         self.0.set_length(state.tasks.len() as u64);
         self.0.set_position(done as u64);
+    }
+
+    /// So many of so many, and what is being done.
+    pub(super) fn count(&self, done: usize, all: usize, text: &str) {
+        self.0.set_length(all as u64);
+        self.0.set_position(done as u64);
+        self.0.set_message(text.to_owned());
     }
 
     /// What an agent says. Its words are marked as such.

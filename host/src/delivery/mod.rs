@@ -3,6 +3,7 @@
 pub mod file;
 pub mod git;
 pub mod report;
+pub mod verify;
 pub mod zip;
 
 use crate::store::{Store, projects::Project};

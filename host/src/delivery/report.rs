@@ -2,10 +2,11 @@
 
 use crate::ledger::NanoUsd;
 use crate::project::evidence::{Claim, RequirementEvidence, evidence};
-use crate::project::{CheckStatus, TaskStatus};
+use crate::project::{Acceptance, CheckStatus, TaskStatus};
 use crate::store::ledger::Receipt;
 use crate::store::runs::RunRecord;
 use crate::store::{Store, projects::Project};
+use crate::workspace::tree_entries;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,6 +39,10 @@ pub struct Report {
     pub ceiling: Option<NanoUsd>,
     /// Which plugins did the work: name → digests.
     pub plugins: BTreeMap<String, Vec<String>>,
+    /// Every check, whole, so that it can be run again from the delivery alone.
+    pub acceptance: Vec<Acceptance>,
+    /// The delivered files: path → sha256.
+    pub files: BTreeMap<String, String>,
     /// The digest of the delivered files.
     pub tree_sha256: String,
 }
@@ -64,7 +69,10 @@ impl Report {
         let runs = store.runs(&project.id).await?;
         let tree = store.snapshots(&project.id).await?.pop().map(|snapshot| snapshot.tree).unwrap_or_default();
         let tasks = state.plan.iter().flat_map(|plan| &plan.tasks).zip(&state.tasks);
+        let files = tree_entries(&store.files(&tree).await?);
         Ok(Report {
+            acceptance: state.plan.iter().flat_map(|plan| &plan.tasks).flat_map(|task| task.acceptance.clone()).collect(),
+            files: files.into_iter().map(|(path, (digest, _))| (path, digest)).collect(),
             schema: SCHEMA,
             project: project.id.clone(),
             title: state.brief.as_ref().map_or_else(String::new, |brief| brief.title.clone()),
@@ -138,7 +146,8 @@ impl Report {
                     CheckStatus::Failed => "failed",
                     CheckStatus::NotRun => "not run",
                 };
-                writeln!(out, "{lead}| {} | {status}: {} |", cell(&check.check), cell(&check.detail))?;
+                let output = check.ran.as_ref().map_or_else(String::new, |ran| format!(" (output `{}`)", &ran.output_sha256[..12]));
+                writeln!(out, "{lead}| {} | {status}: {}{output} |", cell(&check.check), cell(&check.detail))?;
                 lead = "| | | ".to_owned();
             }
         }
@@ -160,6 +169,13 @@ impl Report {
         writeln!(out, "\n## Made by\n\n| plugin | sha256 |\n| --- | --- |")?;
         for (name, digests) in &self.plugins {
             writeln!(out, "| {name} | `{}` |", digests.join("`, `"))?;
+        }
+        let mut runners: BTreeMap<&str, &str> = BTreeMap::new();
+        for ran in self.requirements.iter().flat_map(|requirement| &requirement.checks).filter_map(|check| check.ran.as_ref()) {
+            runners.insert(&ran.runner, &ran.runner_sha256);
+        }
+        for (name, digest) in runners {
+            writeln!(out, "| {name} (ran the checks) | `{digest}` |")?;
         }
         writeln!(out, "\nFiles: `{}` (sha256 over the sorted list of paths and digests).", self.tree_sha256)
     }

@@ -4,13 +4,14 @@
 pub mod quote;
 mod step;
 
+use crate::checks::Checks;
 use crate::index::FileIndex;
 use crate::ledger::NanoUsd;
 use crate::llm::gateway::Gateway;
 use crate::plugins::imports::{Context as RunContext, Job, Owner, Progress, Services};
 use crate::plugins::registry::Registry;
 use crate::plugins::run;
-use crate::project::{Answer, Event, Next, Phase, State, decide};
+use crate::project::{Answer, Event, Next, Phase, State, TaskStatus, decide};
 use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
 use crate::store::projects::{Change, Project};
@@ -29,6 +30,7 @@ pub struct Orchestrator {
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) checks: Arc<Checks>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) budget: BudgetAmounts,
     pub(crate) progress: Option<mpsc::Sender<Progress>>,
@@ -63,7 +65,7 @@ impl Orchestrator {
         loop {
             match project.state.next() {
                 Next::Run(step, name) => project = self.step(project, &step, &name).await?,
-                Next::Deliver => project = self.apply(&project, Event::Delivered, Change::default()).await?,
+                Next::Deliver => project = self.deliver(&project).await?,
                 Next::Ask(_) | Next::Approve | Next::Stop => return Ok(project),
             }
         }
@@ -120,6 +122,22 @@ impl Orchestrator {
         Ok(self.store.commit(project, &state, change).await?)
     }
 
+    /// Runs every check of every accepted task once more, on the whole: a later task may have broken what an earlier one showed.
+    async fn deliver(&self, project: &Project) -> Result<Project> {
+        let files = self.accepted_files(project).await?;
+        let mut results = Vec::new();
+        if let (Some(brief), Some(plan)) = (&project.state.brief, &project.state.plan) {
+            let before = crate::delivery::starting_files(brief, plan);
+            for (task, progress) in plan.tasks.iter().zip(&project.state.tasks) {
+                if progress.status == TaskStatus::Accepted {
+                    results.extend(self.judge(&before, &files, &task.acceptance).await);
+                }
+            }
+        }
+        let event = ("delivered", format!("{} checks were run on the whole", results.iter().filter(|result| result.ran.is_some()).count()));
+        self.apply(project, Event::Delivered(results), Change { event: Some(event), ..Change::default() }).await
+    }
+
     /// The files of the last accepted task, or those that the project starts from.
     pub(crate) async fn accepted_files(&self, project: &Project) -> Result<Files> {
         match (self.store.snapshots(&project.id).await?.pop(), &project.state.brief, &project.state.plan) {
@@ -162,8 +180,20 @@ impl Orchestrator {
         self.store.update_index(&project.id, &tree, &changes).await.context("update the code index")
     }
 
+    /// What can execute checks here.
+    pub fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
     fn services(&self) -> Services {
-        Services { store: self.store.clone(), gateway: self.gateway.clone(), progress: self.progress.clone() }
+        Services {
+            store: self.store.clone(),
+            gateway: self.gateway.clone(),
+            checks: self.checks.clone(),
+            parse_gate: !self.settings.without.parse_gate,
+            index: !self.settings.without.index,
+            progress: self.progress.clone(),
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! One step: a run of one plugin export, from the job it is given to the event that its outcome is.
 
 use super::Orchestrator;
-use crate::checks;
 use crate::plugins::api::words::line;
 use crate::plugins::imports::{Context as RunContext, Job, Owner};
 use crate::plugins::registry::Loaded;
 use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
 use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{CheckResult, CheckStatus, Event, Failure, Pause, Step, Task};
+use crate::project::{Acceptance, CheckResult, CheckStatus, Event, Failure, Pause, Step, Task, Verdict};
 use crate::store::projects::{Asked, Change, Project};
 use crate::store::runs::{NewRun, RunEnd};
 use crate::workspace::overlay::Overlay;
@@ -42,9 +41,22 @@ impl Orchestrator {
         };
         self.store.save_files(&files).await?;
         let results = match (step, &task) {
-            (Step::Verify { .. }, Some(task)) => judge_files(&project, &files, task),
+            (Step::Verify { .. }, Some(task)) => {
+                let before = match (&project.state.brief, &project.state.plan) {
+                    (Some(brief), Some(plan)) => crate::delivery::starting_files(brief, plan),
+                    _ => Files::new(),
+                };
+                self.judge(&before, &files, &task.acceptance).await
+            }
             _ => Vec::new(),
         };
+        // Without a reviewer the checks alone decide.
+        if let Step::Verify { .. } = step
+            && self.settings.without.verifier
+        {
+            let verdict = Verdict::Accepted("nobody reviewed it; its checks decided".to_owned());
+            return self.apply(&project, Event::Verified { results, verdict }, Change::default()).await;
+        }
         let new_run = NewRun {
             project: &project.id,
             step: name,
@@ -155,6 +167,24 @@ impl Orchestrator {
         self.apply(&project, event, change).await
     }
 
+    /// The host's own results on these files. A check that holds before any work was done shows nothing.
+    pub(super) async fn judge(&self, before: &Files, files: &Files, acceptance: &[Acceptance]) -> Vec<CheckResult> {
+        let mut results = self.checks.run(files, acceptance).await;
+        let passed: Vec<Acceptance> = acceptance
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.status == CheckStatus::Passed)
+            .map(|(entry, _)| entry.clone())
+            .collect();
+        for vacuous in self.checks.run(before, &passed).await.into_iter().filter(|result| result.status == CheckStatus::Passed) {
+            if let Some(result) = results.iter_mut().find(|result| result.check == vacuous.check) {
+                result.status = CheckStatus::NotRun;
+                result.detail = "it held before any work was done, so it shows nothing".to_owned();
+            }
+        }
+        results
+    }
+
     fn job(&self, project: &Project, step: &Step, task: Option<Task>, plugin: &Loaded, results: Vec<CheckResult>) -> Job {
         let state = &project.state;
         let progress = step.task().and_then(|task| state.progress(task));
@@ -162,7 +192,7 @@ impl Orchestrator {
         Job {
             idea: state.idea.clone(),
             locale: "en".to_owned(),
-            languages: checks::languages(),
+            languages: self.checks.languages(),
             brief: state.brief.clone(),
             plan: state.plan.clone(),
             task,
@@ -209,31 +239,14 @@ fn accept_value(project: &Project, value: Value, overlay: &Overlay, results: Vec
             let failed = results.iter().find(|result| result.status == CheckStatus::Failed);
             change.event = Some(match (&verdict, failed) {
                 (_, Some(failed)) => ("rejected", format!("check {} failed: {}", failed.check, line(&failed.detail, SUMMARY_CHARS_MAX))),
-                (crate::project::Verdict::Accepted(why), None) => ("accepted", why.clone()),
-                (crate::project::Verdict::Rejected(findings), None) => {
+                (Verdict::Accepted(why), None) => ("accepted", why.clone()),
+                (Verdict::Rejected(findings), None) => {
                     ("rejected", findings.first().map(|finding| finding.message.clone()).unwrap_or_default())
                 }
             });
             Event::Verified { results, verdict }
         }
     }
-}
-
-/// The host's own results for a task. A check that holds before any work was done shows nothing.
-fn judge_files(project: &Project, files: &Files, task: &Task) -> Vec<CheckResult> {
-    let before = match (&project.state.brief, &project.state.plan) {
-        (Some(brief), Some(plan)) => crate::delivery::starting_files(brief, plan),
-        _ => Files::new(),
-    };
-    let vacuous = checks::run(&before, &task.acceptance);
-    let mut results = checks::run(files, &task.acceptance);
-    for (result, before) in results.iter_mut().zip(vacuous) {
-        if result.status == CheckStatus::Passed && before.status == CheckStatus::Passed {
-            result.status = CheckStatus::NotRun;
-            result.detail = "it held before any work was done, so it shows nothing".to_owned();
-        }
-    }
-    results
 }
 
 /// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.

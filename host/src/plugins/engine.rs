@@ -2,25 +2,34 @@
 
 use super::PluginError;
 use super::limits::{
-    AGENT_RUNS_MAX, CORE_INSTANCES_PER_COMPONENT_MAX, EPOCH_TICK, FIBER_STACK_BYTES, INDEXER_RUNS_MAX, Limits, MEMORY_MIB_MAX,
-    STACK_BYTES_MAX,
+    AGENT_RUNS_MAX, CORE_INSTANCES_PER_COMPONENT_MAX, EPOCH_TICK, HOST_STACK_BYTES, INDEXER_RUNS_MAX, Limits, MEMORY_MIB_MAX,
+    RUNNER_RUNS_MAX, RUNNER_STACK_BYTES_MAX, STACK_BYTES_MAX,
 };
 use std::path::Path;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// An engine whose compiled components are cached in this directory.
-pub fn build(cache: &Path) -> Result<Engine, PluginError> {
-    let engine = Engine::new(&config(cache, Some(pool()))?).or_else(|error| {
+/// The engine of agents and indexers; compiled components are cached in this directory.
+pub fn for_agents(cache: &Path) -> Result<Engine, PluginError> {
+    build(cache, STACK_BYTES_MAX, || pool(AGENT_RUNS_MAX + INDEXER_RUNS_MAX, &Limits::default()))
+}
+
+/// The engine of runners, with a pool of its own, so that an agent that calls checks can't keep them from running.
+pub fn for_runners(cache: &Path) -> Result<Engine, PluginError> {
+    build(cache, RUNNER_STACK_BYTES_MAX, || pool(RUNNER_RUNS_MAX, &Limits::of_world("runner")))
+}
+
+fn build(cache: &Path, stack_bytes: usize, pool: impl FnOnce() -> PoolingAllocationConfig) -> Result<Engine, PluginError> {
+    let engine = Engine::new(&config(cache, stack_bytes, Some(pool()))?).or_else(|error| {
         // A machine with little address space can't reserve the pool; slots are then made when they are needed.
         tracing::warn!("instances are allocated on demand: {error:#}");
-        Engine::new(&config(cache, None).map_err(wasmtime::Error::from)?)
+        Engine::new(&config(cache, stack_bytes, None).map_err(wasmtime::Error::from)?)
     });
     let engine = engine.map_err(|error| PluginError::engine("engine", &error))?;
     tick(&engine);
     Ok(engine)
 }
 
-fn config(cache: &Path, pool: Option<PoolingAllocationConfig>) -> Result<Config, PluginError> {
+fn config(cache: &Path, stack_bytes: usize, pool: Option<PoolingAllocationConfig>) -> Result<Config, PluginError> {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -28,8 +37,8 @@ fn config(cache: &Path, pool: Option<PoolingAllocationConfig>) -> Result<Config,
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
-        .max_wasm_stack(STACK_BYTES_MAX)
-        .async_stack_size(FIBER_STACK_BYTES);
+        .max_wasm_stack(stack_bytes)
+        .async_stack_size(stack_bytes + HOST_STACK_BYTES);
     let mut settings = CacheConfig::new();
     let directory = std::path::absolute(cache).map_err(|error| PluginError::io(cache, error))?;
     settings.with_directory(directory);
@@ -41,8 +50,8 @@ fn config(cache: &Path, pool: Option<PoolingAllocationConfig>) -> Result<Config,
 }
 
 /// A slot for every run that the semaphores let in. A component consists of several core instances.
-fn pool() -> PoolingAllocationConfig {
-    let runs = u32::try_from(AGENT_RUNS_MAX + INDEXER_RUNS_MAX).unwrap_or(u32::MAX);
+fn pool(runs: usize, limits: &Limits) -> PoolingAllocationConfig {
+    let runs = u32::try_from(runs).unwrap_or(u32::MAX);
     let parts = runs * CORE_INSTANCES_PER_COMPONENT_MAX;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(runs)
@@ -53,7 +62,7 @@ fn pool() -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
-        .table_elements(usize::try_from(Limits::default().table_elements).unwrap_or(usize::MAX))
+        .table_elements(usize::try_from(limits.table_elements).unwrap_or(usize::MAX))
         .max_memory_size(usize::try_from(MEMORY_MIB_MAX * 1024 * 1024).unwrap_or(usize::MAX));
     pool
 }

@@ -10,14 +10,19 @@ pub const EPOCH_TICK: Duration = Duration::from_millis(10);
 pub const AGENT_RUNS_MAX: usize = 8;
 /// Runs of the indexer at one time. A pool of its own, so that an agent that waits for the index can't keep it from running.
 pub const INDEXER_RUNS_MAX: usize = 2;
-/// Core instances, memories and tables a component may consist of. A componentized Rust guest has three.
-pub const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 12;
+/// Runs of runners at one time: they compute, so more than the cores would only wait.
+pub const RUNNER_RUNS_MAX: usize = 2;
+/// Core instances, memories and tables a component may consist of. A componentized Rust guest has three, an interpreter with its
+/// libraries some forty.
+pub const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 /// A component file. Interpreters compiled to wasm are about 25 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// The stack of a guest; deep recursion ends in a trap.
+/// The stack of an agent; deep recursion ends in a trap.
 pub const STACK_BYTES_MAX: usize = 1024 * 1024;
-/// The stack that host and guest share.
-pub const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
+/// The stack of a runner: room for an interpreter to notice recursion itself and say so to the program.
+pub const RUNNER_STACK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What the host needs on the same stack.
+pub const HOST_STACK_BYTES: usize = 1024 * 1024;
 /// The memory that the operator may grant at most, in MiB.
 pub const MEMORY_MIB_MAX: u64 = 1024;
 
@@ -62,6 +67,22 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The defaults of a role. A runner is an interpreter: it needs room, and gets less time, because tests are short.
+    pub fn of_world(world: &str) -> Limits {
+        match world {
+            "runner" => Limits {
+                memory_mib: 512,
+                table_elements: 400_000,
+                fuel_millions: 40_000,
+                guest_seconds: 20,
+                run_seconds: 60,
+                argument_bytes: 64 * 1024 * 1024,
+                ..Limits::default()
+            },
+            _ => Limits::default(),
+        }
+    }
+
     /// All memories together.
     pub fn memory_bytes(&self) -> usize {
         usize::try_from(self.memory_mib.min(MEMORY_MIB_MAX) * 1024 * 1024).unwrap_or(usize::MAX)

@@ -74,14 +74,16 @@ impl Pins {
                 known.asks = asks.grants.clone();
                 known.world = asks.world.clone();
                 known.source = source.to_owned();
+                known.executes = asks.executes.clone();
             }
             None => self.manifest.plugins.push(OperatorEntry {
                 name: asks.name.clone(),
                 world: asks.world.clone(),
                 source: source.to_owned(),
+                executes: asks.executes.clone(),
                 asks: asks.grants.clone(),
                 grants: asks.grants.clone(),
-                limits: super::limits::Limits::default(),
+                limits: super::limits::Limits::of_world(&asks.world),
             }),
         }
         self.manifest.plugins.sort_by(|left, right| left.name.cmp(&right.name));

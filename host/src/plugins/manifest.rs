@@ -50,7 +50,6 @@ pub type Grants = BTreeMap<String, BTreeSet<Grant>>;
 
 /// What the author writes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PluginManifest {
     /// The plugin's name.
     pub name: String,
@@ -64,9 +63,46 @@ pub struct PluginManifest {
     /// One sentence.
     #[serde(default)]
     pub description: String,
+    /// For a runner: what it executes.
+    #[serde(flatten)]
+    pub executes: Executes,
     /// What each export asks for.
     #[serde(default)]
     pub grants: Grants,
+}
+
+/// What a runner executes, and what it needs around it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executes {
+    /// `none`, or `empty`: WASI may be imported and has nothing in it, no file, no socket, no variable.
+    #[serde(default, skip_serializing_if = "Wasi::is_none")]
+    pub wasi: Wasi,
+    /// Languages, as a brief names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// First words of command lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
+    /// Ends of file names that it parses and loads, with their dot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endings: Vec<String>,
+}
+
+/// How much of WASI a component may import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wasi {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its interfaces, with nothing behind them.
+    Empty,
+}
+
+impl Wasi {
+    fn is_none(&self) -> bool {
+        *self == Wasi::None
+    }
 }
 
 impl PluginManifest {
@@ -87,7 +123,6 @@ pub struct OperatorManifest {
 
 /// One plugin of the operator's manifest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OperatorEntry {
     /// The plugin's name.
     pub name: String,
@@ -95,6 +130,9 @@ pub struct OperatorEntry {
     pub world: String,
     /// Where it came from, for people.
     pub source: String,
+    /// For a runner: what it executes.
+    #[serde(flatten)]
+    pub executes: Executes,
     /// What its author asks for, as pinned.
     pub asks: Grants,
     /// What the operator allows.
@@ -172,6 +210,7 @@ mod tests {
             name: "judge".into(),
             world: "architect".into(),
             source: "here".into(),
+            executes: Executes::default(),
             asks: of(asks),
             grants: of(grants),
             limits: Limits::default(),

@@ -1,7 +1,7 @@
 //! The plugin host: agents as WebAssembly components that can do nothing but what is granted, within limits that hold.
 //!
 //! Reading order: [`manifest`] (what a plugin asks for and the operator grants), [`lock`] (which bytes may run), [`limits`] (every bound in
-//! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`journal`] (replay),
+//! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`runner`] (a project's own code), [`journal`] (replay),
 //! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`builder`] (source to component).
 //! No wasmtime type leaves this folder.
 
@@ -16,6 +16,7 @@ pub mod lock;
 pub mod manifest;
 pub mod registry;
 pub mod run;
+pub mod runner;
 
 /// What can go wrong before a plugin runs.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use super::inspect;
 use super::limits::Limits;
 use super::lock::Pins;
 use super::manifest::{Granted, OperatorEntry};
+use super::runner::Runner;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +51,8 @@ impl Loaded {
 pub struct Registry {
     engine: Engine,
     linker: Linker<Context>,
+    runner_engine: Engine,
+    runners: Mutex<BTreeMap<String, Arc<Runner>>>,
     /// Manifest and lock.
     pub pins: Pins,
     loaded: Mutex<BTreeMap<String, Arc<Loaded>>>,
@@ -58,10 +61,11 @@ pub struct Registry {
 impl Registry {
     /// Reads manifest and lock; plugins are compiled when they are first needed, and cached on disk.
     pub fn open(directory: &Path) -> Result<Registry, PluginError> {
-        let engine = engine::build(&directory.join("cache"))?;
+        let cache = directory.join("cache");
+        let (engine, runner_engine) = (engine::for_agents(&cache)?, engine::for_runners(&cache)?);
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker).map_err(|error| PluginError::engine("host", &error))?;
-        Ok(Registry { engine, linker, pins: Pins::read(directory)?, loaded: Mutex::new(BTreeMap::new()) })
+        Ok(Registry { engine, linker, runner_engine, runners: Mutex::default(), pins: Pins::read(directory)?, loaded: Mutex::default() })
     }
 
     /// The plugin that plays this role.
@@ -80,6 +84,30 @@ impl Registry {
         Ok(plugin)
     }
 
+    /// The runner of this name.
+    pub fn runner(&self, name: &str) -> Result<Arc<Runner>, PluginError> {
+        if let Some(runner) = self.runners.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(runner.clone());
+        }
+        let (entry, pinned, bytes) = self.pins.load(name)?;
+        let component = Component::from_binary(&self.runner_engine, &bytes).map_err(|error| PluginError::engine(name, &error))?;
+        let problems = inspect::problems(&self.runner_engine, &component, &pinned.world, entry.executes.wasi);
+        if !problems.is_empty() {
+            return Err(PluginError::WrongApi { name: name.to_owned(), world: pinned.world.clone(), problems });
+        }
+        let runner = Arc::new(Runner::new(entry, &pinned.sha256, &component)?);
+        self.runners.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), runner.clone());
+        Ok(runner)
+    }
+
+    /// Compiles what is not in the cache yet.
+    pub fn precompile(&self, name: &str) -> Result<(), PluginError> {
+        match self.pins.manifest.plugins.iter().find(|entry| entry.name == name) {
+            Some(entry) if entry.world == "runner" => self.runner(name).map(|_| ()),
+            _ => self.get(name).map(|_| ()),
+        }
+    }
+
     /// Compiles bytes without pinning them, to look at them.
     pub fn compile(&self, name: &str, bytes: &[u8]) -> Result<Component, PluginError> {
         Component::from_binary(&self.engine, bytes).map_err(|error| PluginError::engine(name, &error))
@@ -94,7 +122,7 @@ impl Registry {
     fn load(&self, name: &str) -> Result<Loaded, PluginError> {
         let (entry, pinned, bytes) = self.pins.load(name)?;
         let component = self.compile(name, &bytes)?;
-        let problems = inspect::problems(&self.engine, &component, &pinned.world);
+        let problems = inspect::problems(&self.engine, &component, &pinned.world, entry.executes.wasi);
         let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: pinned.world.clone(), problems };
         if !problems.is_empty() {
             return Err(wrong(problems));
@@ -105,7 +133,7 @@ impl Registry {
             "architect" => World::Architect(api::architect::ArchitectPre::new(instance).map_err(mismatch)?),
             "implementer" => World::Implementer(api::implementer::ImplementerPre::new(instance).map_err(mismatch)?),
             "indexer" => World::Indexer(api::indexer::IndexerPre::new(instance).map_err(mismatch)?),
-            other => return Err(wrong(vec![format!("there is no world `{other}`; there are architect, implementer and indexer")])),
+            other => return Err(wrong(vec![format!("there is no world `{other}`; there are architect, implementer, indexer and runner")])),
         };
         Ok(Loaded {
             name: name.to_owned(),

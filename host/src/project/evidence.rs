@@ -1,7 +1,7 @@
 //! What may be claimed of the result. A claim is only as strong as the weakest check behind it, and what nothing was run on
 //! is unverified, whatever the agents think of it.
 
-use super::nouns::{Check, CheckResult, CheckStatus};
+use super::nouns::{Check, CheckResult, CheckStatus, Ran};
 use super::state::{State, TaskStatus};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub struct CheckEvidence {
     pub status: CheckStatus,
     /// Why, or what it printed.
     pub detail: String,
+    /// By what it was found out, if anything was run.
+    pub ran: Option<Ran>,
 }
 
 /// A requirement with everything known about it.
@@ -78,6 +80,7 @@ pub fn evidence(state: &State) -> Vec<RequirementEvidence> {
                             check: acceptance.check.describe(),
                             status: result.map_or(CheckStatus::NotRun, |result| result.status),
                             detail: result.map_or_else(|| "it was never reached".to_owned(), |result| result.detail.clone()),
+                            ran: result.and_then(|result| result.ran.clone()),
                         },
                     ));
                 }

@@ -71,6 +71,8 @@ pub struct CommandStep {
 pub enum Check {
     /// These files parse.
     Parses(Vec<String>),
+    /// These files can be imported.
+    Loads(Vec<String>),
     /// This test file passes.
     UnitTest(SourceFile),
     /// These commands do what they should.
@@ -86,6 +88,7 @@ impl Check {
     pub fn describe(&self) -> String {
         match self {
             Check::Parses(files) => format!("parses: {}", files.join(", ")),
+            Check::Loads(files) => format!("loads: {}", files.join(", ")),
             Check::UnitTest(file) => format!("unit tests in {}", file.path),
             Check::Command(steps) => {
                 let lines: Vec<_> = steps.iter().map(|step| step.arguments.join(" ")).collect();
@@ -174,6 +177,22 @@ pub struct CheckResult {
     pub status: CheckStatus,
     /// What helps to understand it.
     pub detail: String,
+    /// By what it was found out, if anything was run.
+    #[serde(default)]
+    pub ran: Option<Ran>,
+}
+
+/// An execution that somebody else can repeat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// What was run, as one would type it.
+    pub command: String,
+    /// The runner's name.
+    pub runner: String,
+    /// The runner's digest.
+    pub runner_sha256: String,
+    /// Of everything it reported: names and outcomes of tests, output and exit codes of commands.
+    pub output_sha256: String,
 }
 
 /// Something to mend.

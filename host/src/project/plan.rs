@@ -113,7 +113,7 @@ fn file_problems(plan: &Plan, problems: &mut Vec<String>) {
             let paths: Vec<&str> = match &acceptance.check {
                 Check::UnitTest(file) => vec![&file.path],
                 Check::FilePresent(path) => vec![path],
-                Check::Parses(paths) => paths.iter().map(String::as_str).collect(),
+                Check::Parses(paths) | Check::Loads(paths) => paths.iter().map(String::as_str).collect(),
                 Check::Command(_) | Check::Judgement(_) => vec![],
             };
             for path in paths {

@@ -237,8 +237,8 @@ pub enum Event {
     Resumed,
     /// The user stops it.
     Cancelled,
-    /// The result is written out.
-    Delivered,
+    /// Every task has come to its end, and this is what the checks did on the whole.
+    Delivered(Vec<CheckResult>),
 }
 
 /// What must be committed together with the new state.
@@ -393,11 +393,19 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
                 new.enter(Phase::Failed(why));
             }
         }
-        (Phase::Building, Event::Delivered) => {
+        (Phase::Building, Event::Delivered(results)) => {
+            let broken = new.take_final(results);
             let lost = state.tasks_lost();
-            new.enter(match lost {
-                0 => Phase::Delivered,
-                _ => Phase::Failed(format!("{lost} of {} tasks could not be done; what works was delivered", state.tasks.len())),
+            let mut why = Vec::new();
+            if lost > 0 {
+                why.push(format!("{lost} of {} tasks could not be done", state.tasks.len()));
+            }
+            if broken > 0 {
+                why.push(format!("{broken} checks fail on the finished whole"));
+            }
+            new.enter(match why.is_empty() {
+                true => Phase::Delivered,
+                false => Phase::Failed(format!("{}; what works was delivered", why.join(" and "))),
             });
         }
         (Phase::Paused(_, before), Event::Resumed) => new.phase = (**before).clone(),
@@ -431,6 +439,17 @@ impl State {
         self.phase = phase;
         self.step_tries = 0;
         self.question = None;
+    }
+
+    /// Puts the last results in place of those that each task was accepted with; returns how many failed.
+    fn take_final(&mut self, results: Vec<CheckResult>) -> usize {
+        let failed = results.iter().filter(|result| result.status == CheckStatus::Failed).count();
+        for known in self.tasks.iter_mut().flat_map(|task| &mut task.results) {
+            if let Some(last) = results.iter().find(|last| last.check == known.check) {
+                *known = last.clone();
+            }
+        }
+        failed
     }
 
     /// The first task that is neither done nor given up.

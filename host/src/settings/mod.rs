@@ -47,6 +47,9 @@ pub struct Settings {
     pub classes: BTreeMap<String, String>,
     /// How much may be spent.
     pub budget: BudgetSettings,
+    /// What is left out, to measure what it is worth.
+    #[serde(default)]
+    pub without: Without,
     /// Settings handed to plugins: plugin name → name → value.
     #[serde(default)]
     pub plugin_settings: BTreeMap<String, BTreeMap<String, String>>,
@@ -98,6 +101,18 @@ pub struct BudgetSettings {
     pub task_limit: String,
     /// `ATELIER_RUN_LIMIT`: what one call of an agent may spend. Default 1000.
     pub run_limit: String,
+}
+
+/// Parts that can be left out to measure what they are worth. In production nothing is.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Without {
+    /// `without.verifier`: tasks are accepted by their checks alone. Default false.
+    pub verifier: bool,
+    /// `without.parse_gate`: files that do not parse are written all the same. Default false.
+    pub parse_gate: bool,
+    /// `without.index`: the code index and its map answer with nothing. Default false.
+    pub index: bool,
 }
 
 /// Defaults, in the shape of the file.

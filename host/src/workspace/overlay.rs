@@ -70,6 +70,15 @@ pub struct EditFailure {
     pub nearest: String,
 }
 
+/// Edited files that are not written yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Their new texts.
+    pub texts: BTreeMap<ProjectPath, String>,
+    /// Edits without a place.
+    pub failures: Vec<EditFailure>,
+}
+
 impl Overlay {
     /// The files as accepted, with what this run may write and what it may never.
     pub fn new(files: Files, writable: Vec<FilePattern>, protected: BTreeSet<ProjectPath>) -> Overlay {
@@ -128,16 +137,15 @@ impl Overlay {
         self.put(path, text.as_bytes().to_vec())
     }
 
-    /// Applies what can be applied and says why the rest can't.
-    pub fn apply(&mut self, edits: &[FileEdit]) -> Result<Vec<EditFailure>, Refusal> {
+    /// What the files would be with every edit that finds its place, and why the others do not. Nothing is changed yet.
+    pub fn preview(&self, edits: &[FileEdit]) -> Result<Preview, Refusal> {
         if edits.len() > EDITS_MAX {
             return Err(Refusal::Invalid(format!("at most {EDITS_MAX} edits in one call")));
         }
-        let mut texts: BTreeMap<ProjectPath, String> = BTreeMap::new();
-        let mut failures = Vec::new();
+        let mut preview = Preview::default();
         for (position, edit) in edits.iter().enumerate() {
             let path = self.may_write(&edit.path)?;
-            let text = match texts.get(&path) {
+            let text = match preview.texts.get(&path) {
                 Some(text) => text.clone(),
                 None if self.files.contains_key(&path) => self.read(&edit.path)?,
                 None => String::new(),
@@ -145,19 +153,24 @@ impl Overlay {
             let wanted = Edit { search: edit.search.clone(), replace: edit.replace.clone() };
             match edits::apply(&text, &wanted) {
                 Ok(text) => {
-                    texts.insert(path, text);
+                    preview.texts.insert(path, text);
                 }
-                Err(failure) => failures.push(EditFailure {
+                Err(failure) => preview.failures.push(EditFailure {
                     edit: u32::try_from(position).unwrap_or(u32::MAX),
                     reason: failure.reason.to_string(),
                     nearest: failure.nearest,
                 }),
             }
         }
+        Ok(preview)
+    }
+
+    /// Takes over the files of a preview.
+    pub fn commit(&mut self, texts: BTreeMap<ProjectPath, String>) -> Result<(), Refusal> {
         for (path, text) in texts {
             self.put(path, text.into_bytes())?;
         }
-        Ok(failures)
+        Ok(())
     }
 
     /// Removes a file.
@@ -180,7 +193,8 @@ impl Overlay {
         Ok(())
     }
 
-    fn may_write(&self, path: &str) -> Result<ProjectPath, Refusal> {
+    /// The path, if this run may write there.
+    pub fn may_write(&self, path: &str) -> Result<ProjectPath, Refusal> {
         let path = parse(path)?;
         if self.protected.contains(&path) {
             return Err(Refusal::Denied(format!("`{path}` belongs to a check, which the implementer can't change")));
@@ -251,7 +265,7 @@ mod tests {
         let mut overlay = overlay();
         assert_eq!(overlay.read("tests/test_a.py").as_deref(), Ok("check\n"));
         let edit = FileEdit { path: "tests/test_a.py".into(), search: "check".into(), replace: "pass".into() };
-        assert!(matches!(overlay.apply(&[edit]), Err(Refusal::Denied(_))));
+        assert!(matches!(overlay.preview(&[edit]), Err(Refusal::Denied(_))));
         assert!(matches!(overlay.remove("tests/test_a.py"), Err(Refusal::Denied(_))));
         assert!(matches!(overlay.rename("tests/test_a.py", "src/t.py"), Err(Refusal::Denied(_))));
     }
@@ -260,8 +274,9 @@ mod tests {
     fn good_edits_stay_when_a_bad_one_fails() {
         let mut overlay = overlay();
         let edit = |search: &str, replace: &str| FileEdit { path: "src/a.py".into(), search: search.into(), replace: replace.into() };
-        let failures = overlay.apply(&[edit("one\n", "1\n"), edit("absent\n", "x\n"), edit("two\n", "2\n")]).expect("an outcome");
-        assert_eq!(failures.iter().map(|failure| failure.edit).collect::<Vec<_>>(), [1]);
+        let preview = overlay.preview(&[edit("one\n", "1\n"), edit("absent\n", "x\n"), edit("two\n", "2\n")]).expect("an outcome");
+        overlay.commit(preview.texts).expect("written");
+        assert_eq!(preview.failures.iter().map(|failure| failure.edit).collect::<Vec<_>>(), [1]);
         assert_eq!(overlay.read("src/a.py").as_deref(), Ok("1\n2\n"));
     }
 

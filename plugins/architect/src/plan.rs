@@ -25,7 +25,10 @@ fn opening(brief: &Brief, idea: &str, languages: &[String]) -> String {
     let requirements: String = brief.requirements.iter().map(|entry| format!("{}: {}\n", entry.id, entry.text)).collect();
     let runners = match languages {
         [] => "No check can be executed here: the client runs them, and a reviewer works through them by reading. Write them all the same; prefer unit tests with a few telling values.".to_owned(),
-        some => format!("Checks can be executed here for: {}.", some.join(", ")),
+        some => format!(
+            "Unit tests and commands are executed here for: {}. A requirement that only such a check shows is reported as verified.",
+            some.join(", ")
+        ),
     };
     format!(
         "The client's idea, in the client's words:\n\n{}\n\nThe brief: {}\n\n{}\n\nLanguage: {}\n\nRequirements:\n\n{requirements}\n{runners}",

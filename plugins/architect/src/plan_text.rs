@@ -127,13 +127,13 @@ impl Reader {
             "unit-test" if !rest.is_empty() => self.pending = Some((requirement, Pending::UnitTest(rest.to_owned()))),
             "command" => self.pending = Some((requirement, Pending::Command)),
             "file-present" if !rest.is_empty() => self.add(requirement, Check::FilePresent(rest.to_owned()))?,
-            "parses" if !rest.is_empty() => {
-                let paths = rest.split(',').map(|path| path.trim().to_owned()).filter(|path| !path.is_empty()).collect();
-                self.add(requirement, Check::Parses(paths))?;
-            }
+            "parses" if !rest.is_empty() => self.add(requirement, Check::Parses(paths(rest)))?,
+            "loads" if !rest.is_empty() => self.add(requirement, Check::Loads(paths(rest)))?,
             "judgement" => self.add(requirement, Check::Judgement(rest.to_owned()))?,
             other => {
-                return Err(format!("`{other}` is no kind of check; there are unit-test, command, file-present, parses and judgement"));
+                return Err(format!(
+                    "`{other}` is no kind of check; there are unit-test, command, file-present, parses, loads and judgement"
+                ));
             }
         }
         Ok(())
@@ -194,6 +194,11 @@ impl Reader {
         }
         Ok(Plan { tasks: self.tasks, run_command: self.run, design: self.design })
     }
+}
+
+/// A list of paths between commas.
+fn paths(text: &str) -> Vec<String> {
+    text.split(',').map(|path| path.trim().to_owned()).filter(|path| !path.is_empty()).collect()
 }
 
 /// The lines of a command block.

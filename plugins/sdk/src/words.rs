@@ -6,6 +6,7 @@ use crate::types::{Check, CommandStep, Matching};
 pub fn check(check: &Check) -> String {
     match check {
         Check::Parses(paths) => format!("these files parse: {}", paths.join(", ")),
+        Check::Loads(paths) => format!("these files can be imported: {}", paths.join(", ")),
         Check::UnitTest(file) => format!("unit tests in {}", file.path),
         Check::Command(steps) => {
             format!("these commands, in order:\n{}", steps.iter().map(step).collect::<Vec<_>>().join("\n"))

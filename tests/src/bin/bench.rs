@@ -1,6 +1,7 @@
 //! What the sandbox and the ledger cost, beside the same work without them: the same component in a bare wasmtime program, and
 //! the same HTTP request without a ledger. Prints a table and, last, one line of figures; ends with 1 where a target is missed.
 
+use atelier_host::checks::Checks;
 use atelier_host::ledger::NanoUsd;
 use atelier_host::llm::dialects::{Endpoint, Wire, openai};
 use atelier_host::llm::gateway::{CallContext, Gateway};
@@ -63,8 +64,10 @@ async fn bench() -> anyhow::Result<bool> {
     let home = Home::guest();
     let app = home.app(&server.url).await;
     let gateway = Arc::new(Gateway::new(app.reader.store.clone(), "bench".to_owned(), app.reader.settings.clone())?);
-    let services = Services { store: app.reader.store.clone(), gateway: gateway.clone(), progress: None };
-    let registry = Registry::open(&home.data())?;
+    let registry = Arc::new(Registry::open(&home.data())?);
+    let checks = Arc::new(Checks::new(registry.clone()));
+    let services =
+        Services { store: app.reader.store.clone(), gateway: gateway.clone(), checks, parse_gate: true, index: true, progress: None };
     let (indexer, guest) = (registry.get("indexer")?, registry.get("guest")?);
     let engine = Engine::default();
     let mut lines = Vec::new();

@@ -145,7 +145,13 @@ impl From<noun::Plan> for types::Plan {
 
 impl From<types::CheckResult> for noun::CheckResult {
     fn from(value: types::CheckResult) -> noun::CheckResult {
-        noun::CheckResult { check: value.check, requirement: value.requirement, status: value.status.into(), detail: value.detail }
+        noun::CheckResult {
+            check: value.check,
+            requirement: value.requirement,
+            status: value.status.into(),
+            detail: value.detail,
+            ran: None,
+        }
     }
 }
 
@@ -198,6 +204,7 @@ impl From<types::Check> for noun::Check {
     fn from(value: types::Check) -> noun::Check {
         match value {
             types::Check::Parses(value) => noun::Check::Parses(lines(value, LIST_MAX, LINE_CHARS_MAX)),
+            types::Check::Loads(value) => noun::Check::Loads(lines(value, LIST_MAX, LINE_CHARS_MAX)),
             types::Check::UnitTest(value) => noun::Check::UnitTest(value.into()),
             types::Check::Command(value) => noun::Check::Command(value.into_iter().map(Into::into).collect()),
             types::Check::FilePresent(value) => noun::Check::FilePresent(line(&value, LINE_CHARS_MAX)),
@@ -210,6 +217,7 @@ impl From<noun::Check> for types::Check {
     fn from(value: noun::Check) -> types::Check {
         match value {
             noun::Check::Parses(value) => types::Check::Parses(value),
+            noun::Check::Loads(value) => types::Check::Loads(value),
             noun::Check::UnitTest(value) => types::Check::UnitTest(value.into()),
             noun::Check::Command(value) => types::Check::Command(value.into_iter().map(Into::into).collect()),
             noun::Check::FilePresent(value) => types::Check::FilePresent(value),

@@ -48,3 +48,13 @@ pub mod indexer {
         with: { "atelier:agent": super::interfaces::atelier::agent },
     });
 }
+
+/// The runner's exports.
+#[expect(missing_docs, clippy::all, reason = "generated; the documentation is in the WIT files")]
+pub mod runner {
+    wasmtime::component::bindgen!({
+        path: "../wit/v0.1.0",
+        world: "runner",
+        exports: { default: async },
+    });
+}

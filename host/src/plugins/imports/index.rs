@@ -15,6 +15,11 @@ const QUERY_CHARS_MAX: usize = 2_000;
 const NEAR_MAX: usize = 64;
 
 impl Context {
+    /// The project to look in; none where the index is switched off, so that its worth can be measured.
+    fn indexed_project(&self) -> &str {
+        if self.services.index { &self.owner.project } else { "" }
+    }
+
     /// A call that reads the stored index.
     async fn look_up<T: serde::Serialize>(
         &mut self,
@@ -24,7 +29,7 @@ impl Context {
     ) -> Result<std::result::Result<T, Refusal>> {
         let call = self.open(name, arguments)?;
         let answer = match self.allow(&call, Grant::Index) {
-            Ok(()) => Ok(find(&self.services.store, &self.owner.project).await.map_err(host_failed)?),
+            Ok(()) => Ok(find(&self.services.store, self.indexed_project()).await.map_err(host_failed)?),
             Err(refusal) => Err(refusal),
         };
         self.journal.compare(&call, &answer).map_err(diverged)?;
@@ -44,7 +49,7 @@ impl index::Host for Context {
             None => match self.allow(&call, Grant::Index) {
                 Ok(()) => {
                     let query: String = query.chars().take(QUERY_CHARS_MAX).collect();
-                    let found = self.services.store.search_chunks(&self.owner.project, &query, limit.min(HITS_MAX)).await;
+                    let found = self.services.store.search_chunks(self.indexed_project(), &query, limit.min(HITS_MAX)).await;
                     Ok(found.map_err(host_failed)?)
                 }
                 Err(refusal) => Err(refusal),

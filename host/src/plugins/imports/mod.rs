@@ -15,6 +15,7 @@ use super::journal::{Call, Diverged, Journal};
 use super::limits::{Limits, Meter};
 use super::manifest::{Grant, Granted};
 use super::run::{Ending, HostClock};
+use crate::checks::Checks;
 use crate::llm::gateway::Gateway;
 use crate::project::{AcceptedTask, Brief, CheckResult, Finding, Plan, Refusal, SourceFile, Task};
 use crate::store::Store;
@@ -65,6 +66,12 @@ pub struct Services {
     pub store: Store,
     /// Model calls.
     pub gateway: Arc<Gateway>,
+    /// Executes checks.
+    pub checks: Arc<Checks>,
+    /// Whether files that do not parse are refused.
+    pub parse_gate: bool,
+    /// Whether the index answers; without it every answer is empty.
+    pub index: bool,
     /// Hears what guests say to the user.
     pub progress: Option<mpsc::Sender<Progress>>,
 }

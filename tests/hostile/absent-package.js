@@ -1,0 +1,3 @@
+// rejected: lodash
+const _ = require('lodash');
+exports.answer = () => _.identity(42);

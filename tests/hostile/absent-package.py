@@ -1,0 +1,6 @@
+# rejected: numpy
+import numpy
+
+
+def answer():
+    return int(numpy.int64(42))

@@ -1,0 +1,3 @@
+# rejected: limit fuel_millions | limit guest_seconds
+while True:
+    pass

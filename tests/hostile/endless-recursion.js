@@ -1,0 +1,2 @@
+// rejected: recursion | stack
+exports.answer = () => exports.answer() + 1;

@@ -1,0 +1,3 @@
+# rejected: RecursionError | stack
+def answer():
+    return answer() + 1

@@ -1,0 +1,4 @@
+# rejected: SystemExit | exit
+import sys
+
+sys.exit(0)

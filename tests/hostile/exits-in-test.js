@@ -1,0 +1,2 @@
+// rejected: exit
+exports.answer = () => process.exit(0);

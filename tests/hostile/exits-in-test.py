@@ -1,0 +1,6 @@
+# rejected: SystemExit | exit
+import sys
+
+
+def answer():
+    sys.exit(0)

@@ -1,0 +1,3 @@
+# verified
+def answer():
+    return 42

@@ -1,0 +1,7 @@
+# verified
+import time
+
+
+def answer():
+    time.sleep(3600)
+    return 42

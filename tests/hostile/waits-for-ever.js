@@ -1,0 +1,2 @@
+// rejected: never finished
+exports.answer = () => new Promise(() => {});

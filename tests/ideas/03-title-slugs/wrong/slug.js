@@ -1,0 +1,18 @@
+"use strict";
+
+function slugify(title, { maxLength = Infinity } = {}) {
+  const slug = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "untitled";
+  return slug.slice(0, maxLength).replace(/-$/, "");
+}
+
+function uniqueSlugs(titles) {
+  const seen = new Map();
+  return titles.map((title) => {
+    const slug = slugify(title);
+    const count = (seen.get(slug) ?? 0) + 1;
+    seen.set(slug, count);
+    return count === 1 ? slug : `${slug}-${count}`;
+  });
+}
+
+module.exports = { slugify, uniqueSlugs };

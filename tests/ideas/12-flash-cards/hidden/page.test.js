@@ -1,0 +1,25 @@
+"use strict";
+
+const test = require("node:test");
+const assert = require("node:assert");
+const fs = require("node:fs");
+const path = require("node:path");
+
+const read = (name) => fs.readFileSync(path.join(__dirname, "..", name), "utf8");
+const page = read("index.html");
+
+test("the elements are there", () => {
+  for (const id of ["question", "show", "right", "wrong"]) {
+    assert.match(page, new RegExp(`<\\w+[^>]*\\bid\\s*=\\s*["']?${id}["'\\s>]`, "i"));
+  }
+});
+
+test("the scripts are loaded in order", () => {
+  const places = ["cards", "app"].map((name) => page.search(new RegExp(`<script[^>]*\\bsrc\\s*=\\s*["']?(\\./)?${name}\\.js\\b`, "i")));
+  assert.ok(places[0] >= 0 && places[0] < places[1]);
+});
+
+test("the pages link to each other", () => {
+  assert.match(page, /<a[^>]*\bhref\s*=\s*["']?(\.\/)?about\.html\b/i);
+  assert.match(read("about.html"), /<a[^>]*\bhref\s*=\s*["']?(\.\/)?index\.html\b/i);
+});
