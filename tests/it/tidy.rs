@@ -116,7 +116,7 @@ fn every_table_and_column_is_in_the_data_dictionary() {
             name.split_whitespace().next().unwrap_or_default().clone_into(&mut table);
             assert!(dictionary.contains(&format!("`{table}`")), "documentation/ddd.md: the table `{table}` is missing");
         }
-        let column = line.trim().split_whitespace().next().unwrap_or_default();
+        let column = line.split_whitespace().next().unwrap_or_default();
         let is_column = line.starts_with("  ") && column.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
         let keyword =
             ["check", "primary", "foreign", "unique", "references", "constraint", "and", "or", "begin", "end", "select", "on", "when"];

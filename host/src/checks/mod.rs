@@ -1,10 +1,10 @@
 //! Runs acceptance checks on a set of files: the host's own verdict, which nobody's words can raise. A check is judged from what a
-//! runner reports ([`tests`], [`command`]); what has no runner here is reported as not run, with the reason, and never taken for
+//! runner reports ([`unit_tests`], [`command`]); what has no runner here is reported as not run, with the reason, and never taken for
 //! passed.
 
 mod command;
 pub mod outcome;
-mod tests;
+mod unit_tests;
 
 use crate::plugins::limits::RUNNER_RUNS_MAX;
 use crate::plugins::registry::Registry;
@@ -129,7 +129,7 @@ impl Checks {
     pub async fn tests_passed(&self, files: &Files, test: &SourceFile) -> Result<BTreeMap<String, bool>, String> {
         let runner = self.for_file(&test.path)?;
         let _slot = self.slots.acquire().await;
-        tests::outcomes(&runner, files, test).await
+        unit_tests::outcomes(&runner, files, test).await
     }
 
     async fn run_one(&self, files: &Files, check: &Check) -> Seen {
@@ -141,7 +141,7 @@ impl Checks {
             Check::UnitTest(file) => match self.for_file(&file.path) {
                 Ok(runner) => {
                     let _slot = self.slots.acquire().await;
-                    tests::judge(&runner, files, file).await
+                    unit_tests::judge(&runner, files, file).await
                 }
                 Err(why) => Seen::not_run(why),
             },

@@ -461,7 +461,7 @@ mod tests {
                 let joined = std::path::Path::new("/root/project").join(path.as_ref());
                 prop_assert!(joined.starts_with("/root/project"));
                 prop_assert!(joined.components().all(|part| !matches!(part, std::path::Component::ParentDir | std::path::Component::CurDir)));
-                prop_assert_eq!(ProjectPath::parse(&path.to_string()), Ok(path));
+                prop_assert_eq!(ProjectPath::parse(path.as_ref()), Ok(path));
             }
         }
     }

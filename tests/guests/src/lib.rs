@@ -28,8 +28,11 @@ use atelier_sdk::types::{Brief, Failure, Plan, Verdict};
 /// What a misbehaviour saw, in words.
 pub type Seen = String;
 
+/// A word, and what it makes the guest do.
+pub type Misbehaviour = (&'static str, fn() -> Seen);
+
 /// Every misbehaviour, by the word that calls it. A test reads this list and fails where one has no test.
-pub const MISBEHAVIOURS: &[(&str, fn() -> Seen)] = &[
+pub const MISBEHAVIOURS: &[Misbehaviour] = &[
     ("allocate", allocate::allocate),
     ("ask", ask::ask_forever),
     ("check-file", check_file::change_check_file),

@@ -1,7 +1,7 @@
 //! The bindings of `wit/v0.1.0`: the interfaces once, and a thin binding for each world over them.
 
 /// The interfaces that agents import.
-#[expect(missing_docs, clippy::all, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod interfaces {
     wasmtime::component::bindgen!({
         path: "../wit/v0.1.0",
@@ -14,7 +14,7 @@ pub mod interfaces {
 pub use interfaces::atelier::agent::{checks, credits, dialogue, index, job, llm, log, types, workspace};
 
 /// The architect's exports.
-#[expect(missing_docs, clippy::all, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod architect {
     wasmtime::component::bindgen!({
         path: "../wit/v0.1.0",
@@ -26,7 +26,7 @@ pub mod architect {
 }
 
 /// The implementer's exports.
-#[expect(missing_docs, clippy::all, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod implementer {
     wasmtime::component::bindgen!({
         path: "../wit/v0.1.0",
@@ -38,7 +38,7 @@ pub mod implementer {
 }
 
 /// The indexer's exports.
-#[expect(missing_docs, clippy::all, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod indexer {
     wasmtime::component::bindgen!({
         path: "../wit/v0.1.0",
@@ -50,7 +50,7 @@ pub mod indexer {
 }
 
 /// The runner's exports.
-#[expect(missing_docs, clippy::all, reason = "generated; the documentation is in the WIT files")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod runner {
     wasmtime::component::bindgen!({
         path: "../wit/v0.1.0",
