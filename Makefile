@@ -22,6 +22,8 @@ run: plugins
 
 test: plugins guests
 	$(CARGO) test --workspace --exclude atelier-guests
+	python3 -m unittest discover -q -s plugins/runner-python/tests
+	cd target/tools/javascript && node --test tests/
 
 ## Times of the plugin host and the ledger beside a bare wasmtime program, as ratios.
 bench: plugins guests

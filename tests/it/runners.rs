@@ -3,12 +3,14 @@
 
 use atelier_host::checks::Checks;
 use atelier_host::plugins::registry::Registry;
-use atelier_host::project::{Acceptance, Check, CheckResult, CheckStatus, CommandStep, Matching, SourceFile};
+use atelier_host::project::{Acceptance, Check, CheckResult, CheckStatus, CommandStep, Matching, Phase, SourceFile};
 use atelier_host::workspace::path::ProjectPath;
 use atelier_host::workspace::{File, Files};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tests::home::{Home, read};
+use tests::conversation::Conversation;
+use tests::home::{Home, begin_approved, read};
+use tests::model_server::{Answer, ModelServer};
 use tests::root;
 
 const PYTHON: &str = "runner-python";
@@ -178,4 +180,25 @@ async fn the_same_check_gives_the_same_output_hash() {
     let two = run(&checks, &project, Check::Command(vec![step])).await;
     assert_eq!(one.status, CheckStatus::Passed, "{}", one.detail);
     assert_eq!(one.ran, two.ran);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_can_be_left_out_to_measure_what_it_is_worth() {
+    for (switch, conversation, calls, told) in [
+        ("verifier", "07-what-was-run-is-verified.md", 4, ""),
+        ("parse_gate", "08-what-does-not-parse-is-not-written.md", 5, "these checks fail"),
+        ("index", "08-what-does-not-parse-is-not-written.md", 5, "does not parse"),
+    ] {
+        let text = read(&root().join("tests/conversations").join(conversation));
+        let replies = Conversation::read(&text).expect("a conversation").texts("model");
+        let server = ModelServer::answering(replies.into_iter().map(Answer::Text)).await;
+        let home = Home::with(&[PYTHON]);
+        std::fs::write(home.beside("atelier.toml"), format!("[without]\n{switch} = true\n")).expect("settings");
+        let app = home.app(&server.url).await;
+        let project = begin_approved(&app, "an idea").await;
+        assert_eq!(project.state.phase, Phase::Delivered, "without {switch}");
+        let asked = server.asked();
+        assert_eq!(asked.len(), calls, "without {switch}");
+        assert!(asked.iter().any(|asked| asked.text().contains(told)), "without {switch}");
+    }
 }

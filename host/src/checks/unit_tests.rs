@@ -17,7 +17,7 @@ const OUTPUT_CHARS_MAX: usize = 400;
 /// Which tests of a file passed, by name. Where the file as a whole failed, none did.
 pub(super) async fn outcomes(runner: &Runner, files: &Files, test: &SourceFile) -> Result<BTreeMap<String, bool>, String> {
     let files = with_test(files, test).ok_or_else(|| format!("`{}` is no path of a project", test.path))?;
-    let listed = runner.list_tests(&files, &test.path).await.map_err(|contained| contained.0)??;
+    let listed = runner.list_tests(test).await.map_err(|contained| contained.0)??;
     let run = runner.run_tests(&files, &test.path).await.map_err(|contained| contained.0)?;
     let passed = |name: &String| run.problem.is_none() && verdict(std::slice::from_ref(name), &run).status == CheckStatus::Passed;
     Ok(listed.iter().map(|name| (name.clone(), passed(name))).collect())
@@ -32,7 +32,7 @@ fn with_test(files: &Files, test: &SourceFile) -> Option<Files> {
 
 pub(super) async fn judge(runner: &Runner, files: &Files, test: &SourceFile) -> Seen {
     let Some(files) = with_test(files, test) else { return Seen::failed(format!("`{}` is no path of a project", test.path)) };
-    let listed = match runner.list_tests(&files, &test.path).await {
+    let listed = match runner.list_tests(test).await {
         Ok(Ok(listed)) if listed.is_empty() => return Seen::not_run(format!("`{}` holds no test", test.path)),
         Ok(Ok(listed)) => listed,
         Ok(Err(why)) => return Seen::not_run(format!("`{}` can't be read: {why}", test.path)),

@@ -74,7 +74,10 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
             println!("{} {} {}", entry.name, entry.sha256, entry.world);
             Ok(Exit::Done)
         }
-        PluginCommand::Precompile => precompile(settings),
+        PluginCommand::Precompile => {
+            println!("{} plugins are compiled.", precompile(&Registry::open(&settings.data_dir)?)?);
+            Ok(Exit::Done)
+        }
         PluginCommand::List { imports, json } => list(settings, imports, json.json),
         PluginCommand::Verify => {
             let registry = Registry::open(&settings.data_dir)?;
@@ -97,17 +100,16 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
     }
 }
 
-fn precompile(settings: &Settings) -> Result<Exit> {
-    let registry = Registry::open(&settings.data_dir)?;
+/// Compiles what is not in the cache yet, with a bar. Returns how many plugins there are.
+pub(super) fn precompile(registry: &Registry) -> Result<usize> {
     let names: Vec<&String> = registry.pins.manifest.plugins.iter().map(|entry| &entry.name).collect();
     let bar = Bar::new();
     for (done, name) in names.iter().enumerate() {
-        bar.count(done, names.len(), &format!("compiling {name}"));
+        bar.count(done, names.len(), &format!("loading {name} (compiled at its first use)"));
         registry.precompile(name)?;
     }
     bar.end();
-    println!("{} plugins are compiled.", names.len());
-    Ok(Exit::Done)
+    Ok(names.len())
 }
 
 fn list(settings: &Settings, imports: bool, json: bool) -> Result<Exit> {

@@ -1,5 +1,6 @@
 //! `atelier run` and `atelier resume`: carries a project from where it is to the next point where a person has to act.
 
+use super::plugin::precompile;
 use super::terminal::{Answers, Bar, ask_approval, show_plan};
 use super::{Exit, Json, print_json};
 use crate::app::{App, LOCAL_WALLET};
@@ -70,6 +71,7 @@ pub(super) async fn run(settings: Settings, arguments: RunArguments) -> Result<E
 /// A new project, carried as far as it goes.
 pub(super) async fn begin(app: App, idea: &str, going: Going, answers: Answers, json: bool) -> Result<Exit> {
     let project = app.orchestrator.create(LOCAL_WALLET, idea, going.ceiling).await?;
+    tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     eprintln!(
         "Project {}. Before you see a price, at most {} are spent.",
         project.id,
@@ -84,6 +86,7 @@ pub(super) async fn resume(settings: Settings, arguments: ResumeArguments) -> Re
     let project = app.reader.store.project(&arguments.project).await?;
     if !matches!(project.state.phase, Phase::Delivered | Phase::Failed(_) | Phase::Cancelled) {
         app.reader.settings.require_model()?;
+        tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     }
     if app.recovered_holds > 0 {
         eprintln!("{} model calls of a process that died were released; what it lost is the house's.", app.recovered_holds);

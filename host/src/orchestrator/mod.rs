@@ -180,6 +180,11 @@ impl Orchestrator {
         self.store.update_index(&project.id, &tree, &changes).await.context("update the code index")
     }
 
+    /// The pinned plugins.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// What can execute checks here.
     pub fn checks(&self) -> &Checks {
         &self.checks

@@ -6,7 +6,7 @@ use crate::plugins::imports::{Context as RunContext, Job, Owner};
 use crate::plugins::registry::Loaded;
 use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
 use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{Acceptance, CheckResult, CheckStatus, Event, Failure, Pause, Step, Task, Verdict};
+use crate::project::{Acceptance, Check, CheckResult, CheckStatus, Event, Failure, Pause, Step, Task, Verdict};
 use crate::store::projects::{Asked, Change, Project};
 use crate::store::runs::{NewRun, RunEnd};
 use crate::workspace::overlay::Overlay;
@@ -173,7 +173,7 @@ impl Orchestrator {
         let passed: Vec<Acceptance> = acceptance
             .iter()
             .zip(&results)
-            .filter(|(_, result)| result.status == CheckStatus::Passed)
+            .filter(|(entry, result)| result.status == CheckStatus::Passed && could_run_before(&entry.check, before))
             .map(|(entry, _)| entry.clone())
             .collect();
         for vacuous in self.checks.run(before, &passed).await.into_iter().filter(|result| result.status == CheckStatus::Passed) {
@@ -247,6 +247,13 @@ fn accept_value(project: &Project, value: Value, overlay: &Overlay, results: Vec
             Event::Verified { results, verdict }
         }
     }
+}
+
+/// A command whose script is not there yet fails as expected failures do; that says nothing about the check.
+fn could_run_before(check: &Check, before: &Files) -> bool {
+    let Check::Command(steps) = check else { return true };
+    let script = |word: &String| ProjectPath::parse(word).ok().filter(|path| path.as_ref().contains('.'));
+    steps.iter().all(|step| step.arguments.iter().skip(1).find_map(script).is_none_or(|path| before.contains_key(&path)))
 }
 
 /// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.

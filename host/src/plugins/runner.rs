@@ -8,8 +8,11 @@ use super::api::words::{line, prose};
 use super::limits::{Limits, Meter};
 use super::manifest::{Executes, OperatorEntry, Wasi};
 use crate::checks::outcome::{CommandOutcome, SyntaxProblem, TestOutcome, TestRun, TestStatus};
-use crate::workspace::Files;
+use crate::project::SourceFile;
 use crate::workspace::path::ProjectPath;
+use crate::workspace::{Files, sha256};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store, Trap};
@@ -37,7 +40,12 @@ pub struct Runner {
     limits: Limits,
     engine: Engine,
     pre: api::RunnerPre<Ward>,
+    /// Tests by the digest of their file: the names follow from its text alone, and the same file is judged again and again.
+    listed: Mutex<BTreeMap<String, Result<Vec<String>, String>>>,
 }
+
+/// Files whose tests are remembered; then all are forgotten.
+const LISTED_MAX: usize = 1_000;
 
 /// Why a call came back without a result: what the program did that no program may.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +82,7 @@ impl Runner {
             limits: entry.limits,
             engine,
             pre,
+            listed: Mutex::default(),
         })
     }
 
@@ -85,11 +94,25 @@ impl Runner {
         Ok(found.into_iter().map(problem).collect())
     }
 
-    /// The tests of a file, from its source; the error says why there are none.
-    pub async fn list_tests(&self, files: &Files, test_file: &str) -> Result<Result<Vec<String>, String>, Contained> {
-        let files = to_wire(files);
-        let listed = self.call(async |runner, store| runner.call_list_tests(store, &files, test_file).await).await?;
-        Ok(listed.map_err(|why| line(&why, 500)))
+    /// The tests of a file, from its source alone; the error says why there are none.
+    pub async fn list_tests(&self, test: &SourceFile) -> Result<Result<Vec<String>, String>, Contained> {
+        let digest = sha256(format!("{}\n{}", test.path, test.text).as_bytes());
+        if let Some(known) = self.listed().get(&digest) {
+            return Ok(known.clone());
+        }
+        let files = [api::File { path: test.path.clone(), bytes: test.text.clone().into_bytes() }];
+        let listed = self.call(async |runner, store| runner.call_list_tests(store, &files, &test.path).await).await?;
+        let listed = listed.map_err(|why| line(&why, 500));
+        let mut known = self.listed();
+        if known.len() >= LISTED_MAX {
+            known.clear();
+        }
+        known.insert(digest, listed.clone());
+        Ok(listed)
+    }
+
+    fn listed(&self) -> MutexGuard<'_, BTreeMap<String, Result<Vec<String>, String>>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a test file.

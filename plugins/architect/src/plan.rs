@@ -26,7 +26,7 @@ fn opening(brief: &Brief, idea: &str, languages: &[String]) -> String {
     let runners = match languages {
         [] => "No check can be executed here: the client runs them, and a reviewer works through them by reading. Write them all the same; prefer unit tests with a few telling values.".to_owned(),
         some => format!(
-            "Unit tests and commands are executed here for: {}. A requirement that only such a check shows is reported as verified.",
+            "Unit tests and commands are executed here for: {}. Only a requirement all of whose checks were executed counts as verified; one with a judgement does not.",
             some.join(", ")
         ),
     };

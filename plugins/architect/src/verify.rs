@@ -87,11 +87,11 @@ fn checks(task: &Task, results: &[CheckResult]) -> String {
         let result = results.iter().find(|result| result.check == entry.id);
         let status = match (&entry.check, result) {
             (Check::Judgement(_), _) => String::new(),
-            (_, Some(CheckResult { status: Status::Passed, detail, .. })) => format!(": passed; {detail}"),
-            (_, Some(CheckResult { status: Status::Failed, detail, .. })) => format!(": failed; {detail}"),
-            (_, result) => format!(": not run; {}", result.map_or("", |result| result.detail.as_str())),
+            (_, Some(CheckResult { status: Status::Passed, detail, .. })) => format!("passed ({detail}): "),
+            (_, Some(CheckResult { status: Status::Failed, detail, .. })) => format!("failed ({detail}): "),
+            (_, result) => format!("not run ({}): ", result.map_or("", |result| result.detail.as_str())),
         };
-        let line = format!("{}{status}", words::check(&entry.check));
+        let line = format!("{status}{}", words::check(&entry.check));
         match lines.iter_mut().find(|(known, _)| *known == line) {
             Some((_, requirements)) => requirements.push(&entry.requirement),
             None => lines.push((line, vec![&entry.requirement])),
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(verify(&mut model, &Two, &review(Status::Passed)), Ok(Verdict::Accepted("it holds".into())));
         let shown = &model.requests[0].messages[1].text;
         assert!(
-            shown.contains("R1: must hold") && shown.contains("passed; why") && shown.contains("text of a.py") && !shown.contains("b.png")
+            shown.contains("R1: must hold") && shown.contains("passed (why)") && shown.contains("text of a.py") && !shown.contains("b.png")
         );
         assert!(shown.contains("text of c.py") && !shown.contains("README"), "code, but not what was made from the brief");
         assert!(shown.contains("- a.py was wrong"), "the last rejection");

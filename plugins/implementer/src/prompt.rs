@@ -56,7 +56,7 @@ pub fn task(work: &Work, sources: &[(String, String)], map: &str) -> String {
             ("files", &work.task.files.join(", ")),
             ("checks", &checks(&work.task.acceptance)),
             ("sources", &list(sources)),
-            ("map", if map.is_empty() { "(nothing else yet)" } else { map }),
+            ("map", if map.is_empty() { "(nothing else)" } else { map }),
             ("findings", &findings),
         ],
     )

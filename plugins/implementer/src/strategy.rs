@@ -5,7 +5,7 @@ use crate::prompt::{self, Work, fenced};
 use crate::reply::{Changes, read};
 use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Acceptance, Check, CheckResult, Failure, Refusal, SourceFile, Status};
-use atelier_sdk::words::covers;
+use atelier_sdk::words::{self, covers};
 use atelier_sdk::workspace::{Edit, EditOutcome, Entry, Kind};
 use std::collections::BTreeSet;
 
@@ -132,15 +132,25 @@ fn apply(project: &mut dyn Project, changes: Changes) -> Result<Vec<String>, Fai
     Ok(problems)
 }
 
-/// The failing checks, in words short enough to help.
+/// The failing checks, in words short enough to help. Requirements that share a failure share its words.
 fn failing(project: &mut dyn Project, acceptance: &[Acceptance]) -> Vec<String> {
     // A check that can't be run here is somebody else's to judge.
     let results = project.check(acceptance).unwrap_or_default();
-    results
+    let mut failures: Vec<(String, String, Vec<String>)> = Vec::new();
+    for result in results.into_iter().filter(|result| result.status == Status::Failed) {
+        let entry = acceptance.iter().find(|entry| entry.id == result.check);
+        let what = entry.map(|entry| words::check(&entry.check)).unwrap_or_default();
+        let what = what.lines().next().unwrap_or_default().trim_end_matches(", in order:").to_owned();
+        match failures.iter_mut().find(|(known, detail, _)| *known == what && *detail == result.detail) {
+            Some((.., requirements)) => requirements.push(result.requirement),
+            None => failures.push((what, result.detail, vec![result.requirement])),
+        }
+    }
+    failures
         .iter()
-        .filter(|result| result.status == Status::Failed)
-        .map(|result| {
-            format!("{} ({}):\n{}", result.check, result.requirement, result.detail.chars().take(DETAIL_CHARS_MAX).collect::<String>())
+        .map(|(what, detail, requirements)| {
+            let detail: String = detail.chars().take(DETAIL_CHARS_MAX).collect();
+            format!("{} ({what}):\n{detail}", requirements.join(", "))
         })
         .collect()
 }
