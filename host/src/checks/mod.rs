@@ -162,6 +162,7 @@ impl Checks {
     }
 
     async fn parses(&self, files: &Files, paths: &[String]) -> Seen {
+        let Some(first) = paths.first() else { return Seen::not_run("no file is named") };
         if let Some(path) = paths.iter().find(|path| self.name_for_file(path).is_none()) {
             return Seen::not_run(format!("no parser for {}", language_of(path)));
         }
@@ -171,7 +172,7 @@ impl Checks {
         let problems: Vec<SyntaxProblem> = self.parse(files).await.into_iter().filter(|problem| paths.contains(&problem.path)).collect();
         let lines: Vec<String> = problems.iter().map(|problem| format!("{}:{}: {}", problem.path, problem.line, problem.message)).collect();
         let seen = if lines.is_empty() { Seen::passed(format!("{} parse", paths.join(", "))) } else { Seen::failed(lines.join("\n")) };
-        match self.for_file(&paths[0]) {
+        match self.for_file(first) {
             Ok(runner) => seen.by(&runner, format!("parse {}", paths.join(" ")), &problems),
             Err(why) => Seen::not_run(why),
         }

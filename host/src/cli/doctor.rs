@@ -33,6 +33,16 @@ pub(super) async fn doctor(settings: Settings) -> Result<Exit> {
                     }),
                 );
             }
+            let runners: Vec<&str> =
+                pins.manifest.plugins.iter().filter(|entry| entry.world == "runner").map(|entry| entry.name.as_str()).collect();
+            say(
+                "runners",
+                if runners.is_empty() {
+                    Err("none is pinned, so every requirement will be unverified; `make plugins` builds and pins them".to_owned())
+                } else {
+                    Ok(runners.join(", "))
+                },
+            );
             say(
                 "model",
                 reader.settings.require_model().map_err(|error| error.to_string()).map(|()| {

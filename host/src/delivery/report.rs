@@ -39,7 +39,7 @@ pub struct Report {
     pub ceiling: Option<NanoUsd>,
     /// Which plugins did the work: name → digests.
     pub plugins: BTreeMap<String, Vec<String>>,
-    /// Every check, whole, so that it can be run again from the delivery alone.
+    /// Every check of an accepted task, whole, so that it can be run again from the delivery alone.
     pub acceptance: Vec<Acceptance>,
     /// The delivered files: path → sha256.
     pub files: BTreeMap<String, String>,
@@ -71,7 +71,11 @@ impl Report {
         let tasks = state.plan.iter().flat_map(|plan| &plan.tasks).zip(&state.tasks);
         let files = tree_entries(&store.files(&tree).await?);
         Ok(Report {
-            acceptance: state.plan.iter().flat_map(|plan| &plan.tasks).flat_map(|task| task.acceptance.clone()).collect(),
+            acceptance: tasks
+                .clone()
+                .filter(|(_, progress)| progress.status == TaskStatus::Accepted)
+                .flat_map(|(task, _)| task.acceptance.clone())
+                .collect(),
             files: files.into_iter().map(|(path, (digest, _))| (path, digest)).collect(),
             schema: SCHEMA,
             project: project.id.clone(),

@@ -50,6 +50,7 @@ pub type Grants = BTreeMap<String, BTreeSet<Grant>>;
 
 /// What the author writes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PluginManifest {
     /// The plugin's name.
     pub name: String,
@@ -64,7 +65,7 @@ pub struct PluginManifest {
     #[serde(default)]
     pub description: String,
     /// For a runner: what it executes.
-    #[serde(flatten)]
+    #[serde(default)]
     pub executes: Executes,
     /// What each export asks for.
     #[serde(default)]
@@ -73,6 +74,7 @@ pub struct PluginManifest {
 
 /// What a runner executes, and what it needs around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Executes {
     /// `none`, or `empty`: WASI may be imported and has nothing in it, no file, no socket, no variable.
     #[serde(default, skip_serializing_if = "Wasi::is_none")]
@@ -123,6 +125,7 @@ pub struct OperatorManifest {
 
 /// One plugin of the operator's manifest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OperatorEntry {
     /// The plugin's name.
     pub name: String,
@@ -131,7 +134,7 @@ pub struct OperatorEntry {
     /// Where it came from, for people.
     pub source: String,
     /// For a runner: what it executes.
-    #[serde(flatten)]
+    #[serde(default)]
     pub executes: Executes,
     /// What its author asks for, as pinned.
     pub asks: Grants,

@@ -115,8 +115,11 @@ impl Registry {
 
     /// Everything the pinned plugin of this name imports.
     pub fn imports(&self, name: &str) -> Result<Vec<String>, PluginError> {
-        let (_, _, bytes) = self.pins.load(name)?;
-        Ok(inspect::imports(&self.engine, &self.compile(name, &bytes)?))
+        let (entry, _, bytes) = self.pins.load(name)?;
+        // With the engine that will run it, so that it is compiled once.
+        let engine = if entry.world == "runner" { &self.runner_engine } else { &self.engine };
+        let component = Component::from_binary(engine, &bytes).map_err(|error| PluginError::engine(name, &error))?;
+        Ok(inspect::imports(engine, &component))
     }
 
     fn load(&self, name: &str) -> Result<Loaded, PluginError> {

@@ -116,6 +116,14 @@ fn file_problems(plan: &Plan, problems: &mut Vec<String>) {
                 Check::Parses(paths) | Check::Loads(paths) => paths.iter().map(String::as_str).collect(),
                 Check::Command(_) | Check::Judgement(_) => vec![],
             };
+            let is_empty = match &acceptance.check {
+                Check::Parses(paths) | Check::Loads(paths) => paths.is_empty(),
+                Check::Command(steps) => steps.is_empty(),
+                _ => false,
+            };
+            if is_empty {
+                problems.push(format!("check `{}` names nothing to check", acceptance.id));
+            }
             for path in paths {
                 if let Err(error) = ProjectPath::parse(path) {
                     problems.push(format!("check `{}`: {error}", acceptance.id));

@@ -3,6 +3,7 @@
 use super::{Context, diverged};
 use crate::checks::outcome::SyntaxProblem;
 use crate::plugins::api::v0_1_0::{types, workspace};
+use crate::plugins::journal::Call;
 use crate::plugins::manifest::Grant;
 use crate::project::Refusal;
 use crate::workspace::overlay::{EditFailure, FileEdit};
@@ -23,26 +24,56 @@ impl Context {
         let code = texts.filter(|(path, _)| !NOT_GATED.iter().any(|ending| path.as_ref().ends_with(ending)));
         let files: Files =
             code.map(|(path, text)| (path.clone(), File { bytes: text.clone().into_bytes().into(), executable: false })).collect();
-        if files.is_empty() { Vec::new() } else { self.services.checks.parse(&files).await }
-    }
-
-    async fn write_parsed(&mut self, file: &types::SourceFile) -> std::result::Result<(), Refusal> {
-        self.overlay.may_write(&file.path)?;
-        if let Ok(path) = ProjectPath::parse(&file.path)
-            && let Some(problem) = self.gate([(&path, &file.text)].into_iter()).await.first()
-        {
-            return Err(Refusal::Invalid(format!("it does not parse, so it was not written; line {}: {}", problem.line, problem.message)));
+        if files.is_empty() {
+            return Vec::new();
         }
-        self.overlay.write(&file.path, &file.text)
+        let _waiting = self.clock.enter(self.started);
+        self.services.checks.parse(&files).await
     }
 
-    async fn edit_parsed(&mut self, edits: &[FileEdit]) -> std::result::Result<(Vec<EditFailure>, Vec<SyntaxProblem>), Refusal> {
-        let mut preview = self.overlay.preview(edits)?;
-        let problems = self.gate(preview.texts.iter()).await;
-        preview.texts.retain(|path, _| !problems.iter().any(|problem| problem.path == path.as_ref()));
-        self.overlay.commit(preview.texts)?;
-        Ok((preview.failures, problems))
+    /// What the gate says of a write is kept: a replay does what was done then, whatever a runner says now.
+    async fn write_parsed(&mut self, call: &Call, file: &types::SourceFile) -> Result<std::result::Result<(), Refusal>> {
+        let answer = match self.journal.recorded::<std::result::Result<(), Refusal>>(call).map_err(diverged)? {
+            Some(Ok(())) => self.overlay.write(&file.path, &file.text),
+            Some(Err(refusal)) => Err(refusal),
+            None => match self.allow(call, Grant::WorkspaceWrite).and_then(|()| self.overlay.may_write(&file.path)) {
+                Ok(path) => match self.gate([(&path, &file.text)].into_iter()).await.first() {
+                    None => self.overlay.write(&file.path, &file.text),
+                    Some(problem) => Err(refused_by_gate(problem)),
+                },
+                Err(refusal) => Err(refusal),
+            },
+        };
+        self.journal.keep(call, &answer);
+        Ok(answer)
     }
+
+    async fn edit_parsed(&mut self, call: &Call, edits: &[FileEdit]) -> Result<std::result::Result<Edited, Refusal>> {
+        let recorded = self.journal.recorded::<std::result::Result<Edited, Refusal>>(call).map_err(diverged)?;
+        let answer = match recorded {
+            Some(Err(refusal)) => Err(refusal),
+            known => match self.allow(call, Grant::WorkspaceWrite).and_then(|()| self.overlay.preview(edits)) {
+                Ok(mut preview) => {
+                    let problems = match known {
+                        Some(Ok((_, problems))) => problems,
+                        _ => self.gate(preview.texts.iter()).await,
+                    };
+                    preview.texts.retain(|path, _| !problems.iter().any(|problem| problem.path == path.as_ref()));
+                    self.overlay.commit(preview.texts).map(|()| (preview.failures, problems))
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        self.journal.keep(call, &answer);
+        Ok(answer)
+    }
+}
+
+/// Edits without a place, and files that the gate kept out.
+type Edited = (Vec<EditFailure>, Vec<SyntaxProblem>);
+
+fn refused_by_gate(problem: &SyntaxProblem) -> Refusal {
+    Refusal::Invalid(format!("it does not parse, so it was not written; line {}: {}", problem.line, problem.message))
 }
 
 impl workspace::Host for Context {
@@ -65,23 +96,14 @@ impl workspace::Host for Context {
 
     async fn write(&mut self, file: types::SourceFile) -> Result<Result<(), types::Refusal>> {
         let call = self.open("workspace.write", &(&file.path, &file.text))?;
-        let answer = match self.allow(&call, Grant::WorkspaceWrite) {
-            Ok(()) => self.write_parsed(&file).await,
-            Err(refusal) => Err(refusal),
-        };
-        self.journal.compare(&call, &answer).map_err(diverged)?;
-        Ok(answer.map_err(Into::into))
+        Ok(self.write_parsed(&call, &file).await?.map_err(Into::into))
     }
 
     async fn apply_edits(&mut self, edits: Vec<workspace::Edit>) -> Result<Result<workspace::EditOutcome, types::Refusal>> {
         let edits: Vec<FileEdit> = edits.into_iter().map(Into::into).collect();
         let call = self.open("workspace.apply-edits", &edits)?;
-        let answer = match self.allow(&call, Grant::WorkspaceWrite) {
-            Ok(()) => self.edit_parsed(&edits).await,
-            Err(refusal) => Err(refusal),
-        };
-        self.journal.compare(&call, &answer).map_err(diverged)?;
-        let outcome = |(failures, problems): (Vec<EditFailure>, Vec<SyntaxProblem>)| workspace::EditOutcome {
+        let answer = self.edit_parsed(&call, &edits).await?;
+        let outcome = |(failures, problems): Edited| workspace::EditOutcome {
             failures: failures.into_iter().map(Into::into).collect(),
             parse_errors: problems
                 .into_iter()
@@ -97,8 +119,23 @@ impl workspace::Host for Context {
     }
 
     async fn rename(&mut self, old_path: String, new_path: String) -> Result<Result<(), types::Refusal>> {
-        let arguments = (&old_path, &new_path);
-        let answer = self.local("workspace.rename", &arguments, Grant::WorkspaceWrite, |run| run.overlay.rename(&old_path, &new_path))?;
+        let call = self.open("workspace.rename", &(&old_path, &new_path))?;
+        let answer = match self.journal.recorded::<std::result::Result<(), Refusal>>(&call).map_err(diverged)? {
+            Some(Err(refusal)) => Err(refusal),
+            Some(Ok(())) => self.overlay.rename(&old_path, &new_path),
+            None => match self.allow(&call, Grant::WorkspaceWrite).and_then(|()| self.overlay.may_write(&new_path)) {
+                Ok(path) => {
+                    // Another ending may make code of a text.
+                    let text = self.overlay.read(&old_path).unwrap_or_default();
+                    match self.gate([(&path, &text)].into_iter()).await.first() {
+                        None => self.overlay.rename(&old_path, &new_path),
+                        Some(problem) => Err(refused_by_gate(problem)),
+                    }
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        self.journal.keep(&call, &answer);
         Ok(answer.map_err(Into::into))
     }
 }
