@@ -7,6 +7,8 @@ from typing import Any, Mapping, Optional
 __builtins__ = vars(builtins).copy()
 
 CHANGED = "the test framework was changed by the project"
+# What a test reaches for directly; the rest is looked at when the file was loaded and at its end.
+NEAREST = frozenset({"builtins", "TestCase"})
 # What unittest itself puts into its modules and classes while it runs.
 MOVES = frozenset({"__warningregistry__", "__abstractmethods__", "_", "__annotations__", "__annotations_cache__",
                    "__annotate__", "__annotate_func__", "_interrupt_handler", "HANDLES"})
@@ -38,6 +40,13 @@ class Judge:
         for label, names, kept, _ in self.kept:
             if label == "builtins":
                 names.update({name: value for name, (value, _parts) in kept.items()})
+
+    def touched(self) -> bool:
+        """Whether a name that every test judges with is another one now: a short look, for after each test."""
+        for label, names, kept, _ in self.kept:
+            if label in NEAREST and any(names.get(name, self) is not value for name, (value, _parts) in kept.items()):
+                return True
+        return False
 
     def changed(self) -> Optional[str]:
         """The first name that is not as it was."""

@@ -147,7 +147,8 @@ class Runner:
                 refused = self.enter_class(holder) if one.holder else None
             status, detail = refused if refused is not None else self.one(one, names, holder, pool)
             self.outcomes.append((one.name, status, detail))
-            self.untouched()
+            if self.judge.touched():
+                raise Stop(CHANGED)
         self.leave_class(holder, refused)
         for name in ("tearDownModule", "teardown_module"):
             if callable(names.get(name)):
