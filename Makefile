@@ -10,7 +10,7 @@ OUT ?= out
 IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
 
-.PHONY: demo run test bench bench-checks ideas ideas-solutions lint plugins toolchain guests demo-record clean
+.PHONY: demo run test bench bench-checks ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -40,6 +40,11 @@ ideas: plugins
 ## Proves that the hidden tests tell a good solution from a bad one.
 ideas-solutions: plugins
 	ATELIER_DATA_DIR=$(DATA_DIR) $(CARGO) run -q -p tests --bin ideas -- solutions $(IDEAS)
+
+## Runs parts of CPython 3.11's own test suite in the Python runner and natively, and compares them (documentation/python_runner.md).
+judge-python: plugins
+	@test -d /usr/lib/python3.11/test/test_json || { echo "installing libpython3.11-testsuite" && apt-get update -qq && apt-get install -y -qq --no-install-recommends libpython3.11-testsuite; }
+	$(CARGO) run -q -p tests --bin judge-python
 
 lint:
 	$(CARGO) fmt --all --check
