@@ -1,4 +1,5 @@
-//! `workspace`: the project's files, on this run's overlay.
+//! `workspace`: the project's files, on this run's overlay. What is read follows from the run's inputs and is compared in a replay;
+//! what the parse gate says of a write is kept, because a runner may be pinned anew or stopped by the clock.
 
 use super::{Context, diverged};
 use crate::checks::outcome::SyntaxProblem;
