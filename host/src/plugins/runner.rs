@@ -12,6 +12,7 @@ use crate::project::SourceFile;
 use crate::workspace::path::ProjectPath;
 use crate::workspace::{Files, sha256};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, ResourceTable};
@@ -40,6 +41,7 @@ pub struct Runner {
     limits: Limits,
     engine: Engine,
     pre: api::RunnerPre<Ward>,
+    memory_peak_bytes: AtomicUsize,
     /// Tests by the digest of their file: the names follow from its text alone, and the same file is judged again and again.
     listed: Mutex<BTreeMap<String, Result<Vec<String>, String>>>,
 }
@@ -82,6 +84,7 @@ impl Runner {
             limits: entry.limits,
             engine,
             pre,
+            memory_peak_bytes: AtomicUsize::new(0),
             listed: Mutex::default(),
         })
     }
@@ -157,6 +160,11 @@ impl Runner {
         })
     }
 
+    /// The most memory that a call has used so far.
+    pub fn memory_peak_bytes(&self) -> usize {
+        self.memory_peak_bytes.load(Ordering::Relaxed)
+    }
+
     /// One call in a fresh instance, within the limits.
     async fn call<T>(&self, work: impl AsyncFnOnce(&api::Runner, &mut Store<Ward>) -> wasmtime::Result<T>) -> Result<T, Contained> {
         let mut store = self.store()?;
@@ -172,6 +180,7 @@ impl Runner {
         match result {
             Err(_) => Err(Contained(format!("it ran for more than {} s (limit guest_seconds)", limit.as_secs()))),
             Ok(Ok(value)) => {
+                self.memory_peak_bytes.fetch_max(store.data().meter.memory_peak_bytes, Ordering::Relaxed);
                 tracing::debug!(runner = %self.name, ms = started.elapsed().as_millis(), memory = store.data().meter.memory_peak_bytes, "ran");
                 Ok(value)
             }

@@ -20,6 +20,7 @@ const RATIO_MAX: f64 = 0.25;
 
 struct Language {
     name: &'static str,
+    runner: &'static str,
     source: (&'static str, String),
     test: (&'static str, String),
     command: Vec<&'static str>,
@@ -39,15 +40,24 @@ async fn main() -> ExitCode {
 
 async fn bench() -> Result<bool> {
     let home = Home::with_runners();
-    let checks = Checks::new(Arc::new(Registry::open(&home.data())?));
+    let registry = Arc::new(Registry::open(&home.data())?);
+    let checks = Checks::new(registry.clone());
     let mut figures = Vec::new();
     let mut good = true;
-    println!("{:<12} {:>16} {:>16} {:>8}", "20 tests", "native", "sandbox", "ratio");
+    println!("{:<12} {:>13} {:>13} {:>7} {:>13} {:>13}", "20 tests", "native", "sandbox", "ratio", "native", "sandbox");
     for language in [python(), javascript()] {
         let (native, sandbox) = pair(&checks, &language).await?;
         let ratio = sandbox.as_secs_f64() / native.as_secs_f64();
         let mark = if ratio <= RATIO_MAX { "" } else { "  TARGET MISSED (0.25)" };
-        println!("{:<12} {:>13.1} ms {:>13.1} ms {ratio:>8.2}{mark}", language.name, ms(native), ms(sandbox));
+        let memory = (native_memory_mib(&language)?, registry.runner(language.runner)?.memory_peak_bytes() as f64 / 1048576.0);
+        println!(
+            "{:<12} {:>10.1} ms {:>10.1} ms {ratio:>7.2} {:>9.1} MiB {:>9.1} MiB{mark}",
+            language.name,
+            ms(native),
+            ms(sandbox),
+            memory.0,
+            memory.1
+        );
         figures.push(format!(
             "{}_native_ms={:.1} {}_sandbox_ms={:.1} {}_ratio={ratio:.2}",
             language.name,
@@ -92,6 +102,19 @@ async fn pair(checks: &Checks, language: &Language) -> Result<(Duration, Duratio
     Ok((middle(natives), middle(sandboxes)))
 }
 
+/// The largest resident size among the processes of the native command, as Python's `resource` tells it.
+fn native_memory_mib(language: &Language) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    for (path, text) in [&language.source, &language.test] {
+        let target = folder.path().join(path);
+        std::fs::create_dir_all(target.parent().unwrap_or(folder.path()))?;
+        std::fs::write(target, text)?;
+    }
+    let program = "import resource,subprocess,sys\nsubprocess.run(sys.argv[1:],stdout=-3,stderr=-3,check=True)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let output = Command::new("python3").args(["-c", program]).args(&language.command).current_dir(folder.path()).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().parse::<f64>()? / 1024.0)
+}
+
 fn native(folder: &Path, command: &[&str]) -> Result<()> {
     let status = Command::new(command[0]).args(&command[1..]).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     if !status.success() {
@@ -108,6 +131,7 @@ fn python() -> Language {
     }
     Language {
         name: "python",
+        runner: "runner-python",
         source: ("collatz.py", source.to_owned()),
         test: ("tests/test_collatz.py", test),
         command: vec!["python3", "-m", "unittest", "tests/test_collatz.py"],
@@ -124,6 +148,7 @@ fn javascript() -> Language {
     }
     Language {
         name: "javascript",
+        runner: "runner-javascript",
         source: ("collatz.js", source.to_owned()),
         test: ("tests/collatz.test.js", test),
         command: vec!["node", "--test", "tests/"],

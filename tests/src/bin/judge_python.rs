@@ -92,8 +92,7 @@ def load():
     module.run_unittest = lambda *kinds: suite.addTests(map(loader.loadTestsFromTestCase, kinds))
     module.test_main(), module.init(module.C), module.init(module.P)
     return suite
-result, out, absent = Result(), sys.stdout, None
-sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+result, out, absent, sys.stdout, sys.stderr = Result(), sys.stdout, None, io.StringIO(), io.StringIO()
 try:
     tests = list(flat(load()))
 except BaseException as error:
@@ -186,11 +185,11 @@ async fn judge() -> Result<bool> {
     let sum = |column: usize| rows.iter().map(|(_, row)| row.counts[column]).sum::<usize>();
     let fates = |fate: Fate| rows.iter().flat_map(|(_, row)| &row.fates).filter(|(known, ..)| *known == fate).count();
     let reasons = [Fate::DriftConfirmed, Fate::DriftProbable, Fate::Sandbox, Fate::Ended, Fate::StandIn, Fate::Open];
-    println!("{}", reasons.map(|fate| format!("{fate:?}={}", fates(fate))).join(" "));
+    let both: usize = rows.iter().map(|(_, row)| row.both).sum();
+    println!("passed_on_both={both} {}", reasons.map(|fate| format!("{fate:?}={}", fates(fate))).join(" "));
     let (native, runner, failed, drift) = (sum(0), sum(3), sum(4) + sum(5), sum(7));
     let head = format!("judge-python modules={} runner_passed={runner} runner_failed={failed}", rows.len());
     println!("{head} native_passed={native} drift={drift} absent={absent}");
-    let both: usize = rows.iter().map(|(_, row)| row.both).sum();
     Ok(native > 0 && both as f64 >= SHARE_MIN * native as f64)
 }
 
