@@ -2,7 +2,7 @@
 //! [`crate::store`], whose CHECK constraints refuse what these rules should never have asked for.
 //!
 //! A model call is paid in three steps: *reserve* what it may cost at most, *dispatch* it, *settle* what it did cost.
-//! Read [`fit`] first, then `store/ledger.rs`.
+//! Read [`fit`] first, then `store/ledger/calls.rs`.
 
 pub mod money;
 

@@ -458,8 +458,8 @@ mod tests {
         #[test]
         fn no_accepted_path_leaves_its_root(text in "[a-zA-Z0-9./\\\\~: -]{0,40}") {
             if let Ok(path) = ProjectPath::parse(&text) {
-                let joined = std::path::Path::new("/root/project").join(path.as_ref());
-                prop_assert!(joined.starts_with("/root/project"));
+                let joined = std::path::Path::new("/a/project").join(path.as_ref());
+                prop_assert!(joined.starts_with("/a/project"));
                 prop_assert!(joined.components().all(|part| !matches!(part, std::path::Component::ParentDir | std::path::Component::CurDir)));
                 prop_assert_eq!(ProjectPath::parse(path.as_ref()), Ok(path));
             }

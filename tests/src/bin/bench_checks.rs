@@ -74,12 +74,9 @@ async fn bench() -> Result<bool> {
 
 /// In turn, round by round, so that a slow moment of the machine hits both; the medians.
 async fn pair(checks: &Checks, language: &Language) -> Result<(Duration, Duration)> {
-    let folder = tempfile::tempdir()?;
+    let folder = laid_out(language)?;
     let mut files = Files::new();
     for (path, text) in [&language.source, &language.test] {
-        let target = folder.path().join(path);
-        std::fs::create_dir_all(target.parent().unwrap_or(folder.path()))?;
-        std::fs::write(target, text)?;
         files.insert(ProjectPath::parse(path)?, File { bytes: text.clone().into_bytes().into(), executable: false });
     }
     let check = Check::UnitTest(SourceFile { path: language.test.0.to_owned(), text: language.test.1.clone() });
@@ -102,14 +99,20 @@ async fn pair(checks: &Checks, language: &Language) -> Result<(Duration, Duratio
     Ok((middle(natives), middle(sandboxes)))
 }
 
-/// The largest resident size among the processes of the native command, as Python's `resource` tells it.
-fn native_memory_mib(language: &Language) -> Result<f64> {
+/// The project in a folder of its own, for the native command.
+fn laid_out(language: &Language) -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     for (path, text) in [&language.source, &language.test] {
         let target = folder.path().join(path);
         std::fs::create_dir_all(target.parent().unwrap_or(folder.path()))?;
         std::fs::write(target, text)?;
     }
+    Ok(folder)
+}
+
+/// The largest resident size among the processes of the native command, as Python's `resource` tells it.
+fn native_memory_mib(language: &Language) -> Result<f64> {
+    let folder = laid_out(language)?;
     let program = "import resource,subprocess,sys\nsubprocess.run(sys.argv[1:],stdout=-3,stderr=-3,check=True)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
     let output = Command::new("python3").args(["-c", program]).args(&language.command).current_dir(folder.path()).output()?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().parse::<f64>()? / 1024.0)
