@@ -1,10 +1,11 @@
 //! Model calls: the only code that opens a connection to a model provider.
 //!
-//! [`gateway`] takes a call through reserve → dispatch → settle, [`dialects`] speak the providers' formats. Nothing that a
-//! provider says about an error reaches a guest, and no key reaches a log.
+//! [`gateway`] takes a call through reserve → dispatch → settle, [`dialects`] speak the providers' formats, [`keys`] keep the
+//! providers' keys. Nothing that a provider says about an error reaches a guest, and no key reaches a log.
 
 pub mod dialects;
 pub mod gateway;
+pub mod keys;
 
 use crate::ledger::{NanoUsd, Usage};
 use crate::project::{Pause, Refusal};
