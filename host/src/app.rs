@@ -2,25 +2,21 @@
 //! same door.
 
 use crate::checks::Checks;
-use crate::llm::gateway::Gateway;
+use crate::llm::gateway::{Gateway, price_book};
+use crate::llm::providers::Providers;
 use crate::orchestrator::Orchestrator;
 use crate::plugins::imports::Progress;
 use crate::plugins::limits::{AGENT_RUNS_MAX, INDEXER_RUNS_MAX};
 use crate::plugins::registry::Registry;
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::presence::{Boot, Worker};
+use crate::store::{Policy, Store};
 use anyhow::{Context, Result, bail};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use secrecy::ExposeSecret;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 
-/// The database's file.
-const DATABASE: &str = "atelier.sqlite";
-/// Locked by the one process that works on projects.
-const WORKER_LOCK: &str = "worker.lock";
-/// One lock file for each process that may hold money.
-const BOOTS: &str = "boots";
 /// The wallet of whoever uses the command line.
 pub const LOCAL_WALLET: &str = "local";
 
@@ -44,8 +40,8 @@ pub struct App {
     pub progress: mpsc::Receiver<Progress>,
     /// Holds of dead processes that were ended at the start.
     pub recovered_holds: u32,
-    /// Both locks last as long as the process.
-    _locks: [File; 2],
+    /// Both last as long as the process works.
+    _presence: (Worker, Boot),
 }
 
 /// Lines of progress that wait for a slow front end; what is more is dropped.
@@ -57,20 +53,17 @@ impl Reader {
         let directory = settings.data_dir.clone();
         std::fs::create_dir_all(&directory)
             .with_context(|| format!("the data directory {} can't be made; choose another with --data-dir", directory.display()))?;
-        let store =
-            Store::open(&directory.join(DATABASE)).await.with_context(|| format!("open the database in {}", directory.display()))?;
-        Ok(Reader { directory, settings: Arc::new(settings), store })
-    }
-
-    /// Boots whose process lives.
-    pub async fn living_boots(&self) -> Result<Vec<String>> {
-        let mut living = Vec::new();
-        for boot in self.store.boots_with_holds().await? {
-            if !is_dead(&self.directory, &boot) {
-                living.push(boot);
-            }
-        }
-        Ok(living)
+        let store = match &settings.database_url {
+            None => Store::open_file(&directory).await.with_context(|| format!("open the database in {}", directory.display()))?,
+            Some(url) => Store::open_server(url.expose_secret()).await.context("open the database of ATELIER_DATABASE_URL")?,
+        };
+        let budget = settings.budget.amounts()?;
+        let policy = Policy {
+            refund_limit: budget.refund_limit,
+            pause_percent: settings.budget.pause_percent,
+            calls_per_project: settings.budget.calls_per_project,
+        };
+        Ok(Reader { directory, settings: Arc::new(settings), store: store.under(policy) })
     }
 }
 
@@ -90,21 +83,13 @@ impl App {
     /// As [`App::build`]; `None` where another process works already.
     pub async fn build_if_free(settings: Settings) -> Result<Option<App>> {
         let reader = Reader::open(settings).await?;
-        let Some(worker) = lock(&reader.directory.join(WORKER_LOCK))? else { return Ok(None) };
-        let boot = uuid::Uuid::new_v4().simple().to_string();
-        let boots = reader.directory.join(BOOTS);
-        std::fs::create_dir_all(&boots).with_context(|| format!("make {}", boots.display()))?;
-        let own = lock(&boots.join(&boot))?.context("a new lock file is locked already")?;
-        reader.store.register_boot(&boot).await?;
-        let mut recovered_holds = 0;
-        for dead in reader.store.boots_with_holds().await? {
-            if is_dead(&reader.directory, &dead) {
-                recovered_holds += reader.store.recover(&dead).await?;
-            }
-        }
-        remove_dead_locks(&boots, &boot)?;
-        reader.store.set_prices(&reader.settings.rates()?, "settings").await?;
-        let gateway = Arc::new(Gateway::new(reader.store.clone(), boot, reader.settings.clone())?);
+        let store = &reader.store;
+        let Some(worker) = store.become_worker().await? else { return Ok(None) };
+        let boot = store.begin_boot().await?;
+        let recovered_holds = store.recover_dead().await?;
+        price_book::refresh(store, &reader.settings).await?;
+        let providers = Arc::new(Providers::open(&reader.settings, store, reader.settings.read_master_keys()?).await?);
+        let gateway = Arc::new(Gateway::new(store.clone(), boot.id.clone(), reader.settings.clone(), providers)?);
         let (sender, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
         let registry = Arc::new(Registry::open(&reader.directory)?);
         let orchestrator = Orchestrator {
@@ -118,33 +103,6 @@ impl App {
             agent_runs: Semaphore::new(AGENT_RUNS_MAX),
             indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
         };
-        Ok(Some(App { reader, orchestrator: Arc::new(orchestrator), progress, recovered_holds, _locks: [worker, own] }))
+        Ok(Some(App { reader, orchestrator: Arc::new(orchestrator), progress, recovered_holds, _presence: (worker, boot) }))
     }
-}
-
-/// The file, locked; `None` if another process has it.
-fn lock(path: &Path) -> Result<Option<File>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).with_context(|| format!("open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
-    }
-}
-
-/// A lock file that nobody holds says nothing any more.
-fn remove_dead_locks(boots: &Path, own: &str) -> Result<()> {
-    for entry in std::fs::read_dir(boots).with_context(|| format!("read {}", boots.display()))? {
-        let path = entry?.path();
-        if !path.ends_with(own) && lock(&path)?.is_some() {
-            std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
-        }
-    }
-    Ok(())
-}
-
-/// The operating system frees a lock when its process ends, however it ends.
-fn is_dead(directory: &Path, boot: &str) -> bool {
-    let path = directory.join(BOOTS).join(boot);
-    !path.exists() || lock(&path).is_ok_and(|lock| lock.is_some())
 }

@@ -16,6 +16,7 @@ pub mod app;
 pub mod checks;
 pub mod cli;
 pub mod delivery;
+mod failpoint;
 pub mod index;
 pub mod ledger;
 pub mod llm;

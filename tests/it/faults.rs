@@ -137,7 +137,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     let error = format!("{:#}", app.orchestrator.advance(project.clone()).await.expect_err("no room"));
     assert!(error.contains("the disk that holds the data directory is full") && error.contains("run the command again"), "{error}");
     app.reader.store.limit_pages(1_000_000).await.expect("space again");
-    let living = app.reader.living_boots().await.expect("the boots");
+    let living = app.reader.store.living_boots().await.expect("the boots");
     tests::home::assert_audit(&app.reader.store, &living).await;
     drop(app);
     // A new process recovers what was open.

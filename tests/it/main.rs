@@ -4,6 +4,7 @@ mod commands;
 mod conversations;
 mod faults;
 mod ledger;
+mod ledger_model;
 mod model_calls;
 mod restarts;
 mod runners;

@@ -3,6 +3,7 @@
 use atelier_host::app::App;
 use atelier_host::ledger::NanoUsd;
 use atelier_host::llm::gateway::{CallContext, Gateway};
+use atelier_host::llm::providers::Providers;
 use atelier_host::llm::{Completion, Message, Reply, Request, Role};
 use atelier_host::project::{Pause, Refusal, State};
 use atelier_host::store::ledger::run_budget;
@@ -45,7 +46,8 @@ impl Desk {
         let run = store.open_run(&run).await.expect("a run").0.id;
         let boot = "the gateway of a story".to_owned();
         store.register_boot(&boot).await.expect("a boot");
-        let gateway = Gateway::new(store.clone(), boot, app.reader.settings.clone()).expect("a gateway");
+        let providers = Arc::new(Providers::open(&app.reader.settings, store, None).await.expect("providers"));
+        let gateway = Gateway::new(store.clone(), boot, app.reader.settings.clone(), providers).expect("a gateway");
         Desk { gateway: Arc::new(gateway), app, run, _home: home }
     }
 

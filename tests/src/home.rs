@@ -1,5 +1,6 @@
 //! A data directory of its own for each story, with plugins pinned and a model server configured.
 
+use crate::database::{Engine, database_for};
 use crate::{root, target};
 use atelier_host::app::App;
 use atelier_host::plugins::lock::Pins;
@@ -90,6 +91,11 @@ impl Home {
         self.directory.path().join("data")
     }
 
+    /// The folder that data and database belong to.
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// A place beside it.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -104,6 +110,9 @@ impl Home {
             ("ATELIER_MODEL_PRICE".to_owned(), PRICE.to_owned()),
             ("ATELIER_MODEL_KEY".to_owned(), "sk-canary-7391".to_owned()),
         ];
+        if Engine::of_tests() == Engine::Postgres {
+            variables.push(("ATELIER_DATABASE_URL".to_owned(), database_for(self.directory.path())));
+        }
         variables.extend(self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         variables
     }
@@ -144,7 +153,7 @@ pub async fn begin_approved(app: &App, idea: &str) -> Project {
 
 /// Everything that must hold in the ledger, with no process but this one alive.
 pub async fn assert_sound(app: &App) {
-    let living = app.reader.living_boots().await.expect("the boots");
+    let living = app.reader.store.living_boots().await.expect("the boots");
     assert_audit(&app.reader.store, &living).await;
 }
 

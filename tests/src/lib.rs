@@ -1,8 +1,9 @@
 //! What the stories in `it/` share: a model server that says what it is told and checks what it is asked ([`model_server`]), a
-//! data directory with pinned plugins ([`home`]), the program itself ([`program`]) and conversations as files
+//! data directory with pinned plugins ([`home`]), the database under it ([`database`]), the program itself ([`program`]) and conversations as files
 //! ([`conversation`]). [`ideas`] is the suite that judges whole runs.
 
 pub mod conversation;
+pub mod database;
 pub mod home;
 pub mod ideas;
 pub mod model_server;

@@ -19,7 +19,7 @@ pub(super) struct AuditArguments {
 
 pub(super) async fn audit(settings: Settings, arguments: AuditArguments) -> Result<Exit> {
     let reader = Reader::open(settings).await?;
-    let invariants = reader.store.audit(&reader.living_boots().await?).await?;
+    let invariants = reader.store.audit(&reader.store.living_boots().await?).await?;
     let comparison = match &arguments.provider_log {
         Some(path) => Some(reader.store.compare_with_provider(&lines(path)?).await?),
         None => None,

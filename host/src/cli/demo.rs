@@ -4,6 +4,7 @@ use super::run::{Going, begin, check_out};
 use super::terminal::Answers;
 use super::{Exit, print_json};
 use crate::app::App;
+use crate::llm::dialects::Dialect;
 use crate::recording::{Recording, SHIPPED, server};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
@@ -46,6 +47,7 @@ pub(super) async fn demo(mut settings: Settings, arguments: DemoArguments) -> Re
     settings.model.name = Some("recording".to_owned());
     settings.model.price = Some(recording.price.clone());
     settings.model.key = None;
+    settings.model.dialect = Dialect::OpenAi;
     settings.classes.clear();
     let answers = Answers::File(recording.answers.iter().cloned().collect());
     let idea = recording.idea.clone();

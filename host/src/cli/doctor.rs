@@ -2,6 +2,7 @@
 
 use super::Exit;
 use crate::app::Reader;
+use crate::llm::providers::Providers;
 use crate::plugins::builder;
 use crate::plugins::lock::Pins;
 use crate::settings::Settings;
@@ -43,28 +44,42 @@ pub(super) async fn doctor(settings: Settings) -> Result<Exit> {
                     Ok(runners.join(", "))
                 },
             );
-            say(
-                "model",
-                reader.settings.require_model().map_err(|error| error.to_string()).map(|()| {
-                    format!(
-                        "{} at {}",
-                        reader.settings.model_of("planner").unwrap_or_default(),
-                        reader.settings.model.url.as_deref().unwrap_or_default()
-                    )
-                }),
-            );
-            let rates = reader.settings.rates()?;
-            for class in ["planner", "coder"] {
-                if let Some(model) = reader.settings.model_of(class) {
-                    let known = rates.contains_key(model);
-                    let advice = format!(
-                        "`{model}` has none; set ATELIER_MODEL_PRICE=INPUT/OUTPUT, US dollars for a million tokens (0/0 if it is free)"
-                    );
-                    say(&format!("price of the {class}"), if known { Ok(model.to_owned()) } else { Err(advice) });
+            match reader.settings.require_model() {
+                Err(error) => say("model", Err(error.to_string())),
+                Ok(()) => {
+                    for class in ["planner", "coder", "fast"] {
+                        for (provider, model) in reader.settings.models_of(class) {
+                            let known = reader.settings.all_providers().contains_key(&provider);
+                            let price = reader.store.price(&provider, &model).await?.is_some()
+                                || reader.settings.prices()?.iter().any(|price| price.provider == provider && price.model == model);
+                            say(
+                                class,
+                                match (known, price) {
+                                    (true, true) => Ok(format!("{model} at {provider}")),
+                                    (false, _) => Err(format!("[providers.{provider}] is missing; add it, with its dialect and URL")),
+                                    (true, false) => Err(format!(
+                                        "`{model}` has no price; set ATELIER_MODEL_PRICE=INPUT/OUTPUT in US dollars for a million tokens (0/0 if it is free), or `atelier prices import FILE`"
+                                    )),
+                                },
+                            );
+                        }
+                    }
                 }
             }
+            let keys = reader.store.keys().await?.len();
+            let master_keys = reader.settings.read_master_keys().map_err(|error| error.to_string());
+            say(
+                "keys",
+                match master_keys {
+                    Err(error) => Err(error),
+                    Ok(master_keys) => Providers::open(&reader.settings, &reader.store, master_keys)
+                        .await
+                        .map(|_| format!("{keys} stored"))
+                        .map_err(|error| error.to_string()),
+                },
+            );
             let broken: usize =
-                reader.store.audit(&reader.living_boots().await?).await?.iter().map(|invariant| invariant.violations.len()).sum();
+                reader.store.audit(&reader.store.living_boots().await?).await?.iter().map(|invariant| invariant.violations.len()).sum();
             say(
                 "ledger",
                 if broken == 0 {

@@ -10,6 +10,7 @@ mod run;
 mod terminal;
 mod verify;
 
+use crate::llm::keys::mask::{self, Mask};
 use crate::settings::{FILE_NAME, Settings};
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -100,7 +101,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments).await {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", mask::process().current().apply(&format!("{error:#}")));
             Exit::Usage.into()
         }
     }
@@ -114,6 +115,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
     if let Some(directory) = arguments.data_dir {
         settings.data_dir = directory;
     }
+    mask::process().replace(Mask::new(settings.secrets()));
     terminal::start_log(&settings.log)?;
     match arguments.command {
         Command::Run(arguments) => run::run(settings, arguments).await,

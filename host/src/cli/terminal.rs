@@ -3,6 +3,7 @@
 
 use crate::checks::Checks;
 use crate::ledger::NanoUsd;
+use crate::llm::keys::mask::{self, MaskingWriter};
 use crate::orchestrator::quote::Quote;
 use crate::plugins::imports::Progress;
 use crate::project::{Answer, Question, State, TaskStatus};
@@ -20,7 +21,7 @@ pub(super) fn start_log(filter: &str) -> Result<()> {
         .with_context(|| format!("ATELIER_LOG is `{filter}`; write something like `info`"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| MaskingWriter::new(std::io::stderr(), mask::process().current()))
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)

@@ -1,12 +1,14 @@
 //! The ledger's nouns and rules: prices, holds, settlements and what fits into a budget. Pure; the rows live in
 //! [`crate::store`], whose CHECK constraints refuse what these rules should never have asked for.
 //!
-//! A model call is paid in three steps: *reserve* what it may cost at most, *dispatch* it, *settle* what it did cost.
+//! A model call is paid in two steps: *reserve* what it may cost at most, before the first byte leaves; *settle* what it did cost.
 //! Read [`fit`] first, then `store/ledger/calls.rs`.
 
 pub mod money;
+pub mod price_list;
 
-pub use money::{NanoUsd, PicoUsdPerToken, cost};
+pub use money::{AMOUNT_MAX, NanoUsd, PicoUsdPerToken};
+use money::{HUNDRED, PICO_PER_NANO, cost, pico_hundredths};
 use serde::{Deserialize, Serialize};
 
 /// The account that pays what the user's hold and budgets do not cover.
@@ -31,28 +33,49 @@ pub struct Rates {
     pub cache_write: PicoUsdPerToken,
     /// Output, visible and reasoning.
     pub output: PicoUsdPerToken,
+    /// What is charged of these rates, in hundredths: 100 is the list price, more has the house's markup in it, less is what is asked
+    /// of a user whose own key the provider bills.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub charged_percent: u32,
+}
+
+fn whole() -> u32 {
+    100
+}
+
+fn is_whole(percent: &u32) -> bool {
+    *percent == whole()
 }
 
 impl Rates {
     /// Two rates are enough for most models; the cache buckets cost what plain input costs.
     pub fn simple(input: PicoUsdPerToken, output: PicoUsdPerToken) -> Rates {
-        Rates { input, cached_input: input, cache_write: input, output }
+        Rates { input, cached_input: input, cache_write: input, output, charged_percent: whole() }
+    }
+
+    /// The same list price, charged otherwise.
+    pub fn charged(self, charged_percent: u32) -> Rates {
+        Rates { charged_percent, ..self }
     }
 
     /// What this usage costs.
     pub fn cost(&self, usage: &Usage) -> NanoUsd {
-        cost(&[
+        let parts = [
             (usage.input, self.input),
             (usage.cached_input, self.cached_input),
             (usage.cache_write, self.cache_write),
-            (usage.output + usage.reasoning, self.output),
-        ])
+            (usage.output.saturating_add(usage.reasoning), self.output),
+        ];
+        cost(&parts, self.charged_percent)
     }
 
     /// The most that a call may cost: all its input at the dearest input rate, all its output used.
     pub fn worst_case(&self, input_tokens: u64, output_tokens: u64) -> NanoUsd {
-        let dearest = self.input.max(self.cached_input).max(self.cache_write);
-        cost(&[(input_tokens, dearest), (output_tokens, self.output)])
+        cost(&[(input_tokens, self.dearest_input()), (output_tokens, self.output)], self.charged_percent)
+    }
+
+    fn dearest_input(&self) -> PicoUsdPerToken {
+        self.input.max(self.cached_input).max(self.cache_write)
     }
 }
 
@@ -84,6 +107,13 @@ pub struct Usage {
 const TOKENS_PLAUSIBLE_MAX: u64 = 10_000_000;
 
 impl Usage {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        [self.input, self.cached_input, self.cache_write, self.output, self.reasoning]
+            .iter()
+            .fold(0, |sum, tokens| sum.saturating_add(*tokens))
+    }
+
     /// Whether a provider can have meant this.
     pub fn is_plausible(&self) -> bool {
         [self.input, self.cached_input, self.cache_write, self.output, self.reasoning].iter().all(|tokens| *tokens <= TOKENS_PLAUSIBLE_MAX)
@@ -116,6 +146,10 @@ impl UsageSource {
 pub enum Scope {
     /// The user's wallet.
     User,
+    /// What a user may spend in this month.
+    Month,
+    /// What a user may spend on this day.
+    Day,
     /// The project's ceiling.
     Project,
     /// The task's share.
@@ -133,6 +167,26 @@ pub struct CallId {
     pub seq: u32,
     /// From 1.
     pub repeat: u32,
+}
+
+/// What an operator lets a user spend, beside what is in the wallet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserLimits {
+    /// On one day, in UTC.
+    pub day: Option<NanoUsd>,
+    /// In one month, in UTC.
+    pub month: Option<NanoUsd>,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The provider's name in the settings.
+    pub provider: String,
+    /// Its name of the model.
+    pub model: String,
+    /// Which stored key is used, if one is.
+    pub key_id: Option<String>,
 }
 
 /// What a reservation asks for.
@@ -156,6 +210,12 @@ pub struct Reserve {
     pub output_tokens: u64,
     /// Less than this is of no use.
     pub output_tokens_min: u64,
+    /// Where the first request goes.
+    pub route: Route,
+    /// What the user may spend at all.
+    pub limits: UserLimits,
+    /// Now, in milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// What became of it.
@@ -169,6 +229,20 @@ pub enum Reserved {
         amount: NanoUsd,
         /// The output that fits.
         output_tokens: u64,
+        /// The id of the request that may leave now.
+        request_id: String,
+    },
+    /// So many calls began within this budget that another is refused, whatever it costs.
+    TooManyCalls {
+        /// Whose limit it is.
+        scope: Scope,
+    },
+    /// The user wanted to be asked before the last part of the ceiling is spent.
+    NearCeiling {
+        /// What was spent.
+        spent: NanoUsd,
+        /// The ceiling.
+        limit: NanoUsd,
     },
     /// It does not fit.
     TooLittle {
@@ -200,11 +274,12 @@ pub fn fit(rates: &Rates, input: u64, wanted: u64, useful: u64, left: NanoUsd) -
     if whole <= left {
         return Some((wanted, whole));
     }
-    let for_output = i128::from(left.0) * 1000 - i128::from(rates.worst_case(input, 0).0) * 1000;
-    if for_output <= 0 || rates.output.0 <= 0 {
+    let room = i128::from(left.0) * PICO_PER_NANO * HUNDRED - pico_hundredths(&[(input, rates.dearest_input())], rates.charged_percent);
+    let each = i128::from(rates.output.0) * i128::from(rates.charged_percent);
+    if room <= 0 || each <= 0 {
         return None;
     }
-    let tokens = u64::try_from(for_output / i128::from(rates.output.0)).ok()?.min(wanted);
+    let tokens = u64::try_from(room / each).ok()?.min(wanted);
     let amount = rates.worst_case(input, tokens);
     (tokens >= useful && amount <= left).then_some((tokens, amount))
 }
@@ -251,12 +326,13 @@ mod tests {
         #[test]
         fn what_fits_never_costs_more_than_is_left(
             input in 0u64..100_000, wanted in 1u64..100_000, useful in 1u64..100,
-            input_rate in 0i64..100_000_000, output_rate in 0i64..100_000_000, left in 0i64..10_000_000_000,
+            input_rate in 0i64..100_000_000, output_rate in 0i64..100_000_000, percent in 0u32..300, left in 0i64..10_000_000_000,
         ) {
-            if let Some((tokens, amount)) = fit(&rates(input_rate, output_rate), input, wanted, useful, NanoUsd(left)) {
+            let rates = rates(input_rate, output_rate).charged(percent);
+            if let Some((tokens, amount)) = fit(&rates, input, wanted, useful, NanoUsd(left)) {
                 prop_assert!(amount.0 <= left);
                 prop_assert!(tokens <= wanted);
-                let cost = rates(input_rate, output_rate).cost(&Usage { input, output: tokens, ..Usage::default() });
+                let cost = rates.cost(&Usage { input, output: tokens, ..Usage::default() });
                 prop_assert!(cost <= amount);
             }
         }

@@ -2,14 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::ops::{Add, AddAssign, Sub};
+use std::ops::{Add, AddAssign, Neg, Sub};
 use std::str::FromStr;
 
 /// One credit in nano-USD. Written into every receipt; changing it would change the meaning of past entries.
 pub const NANO_USD_PER_CREDIT: i64 = 1_000_000;
 
+/// The most that one account, limit or grant can be: a million US dollars. Sums of a few of them stay far from the end of an `i64`.
+pub const AMOUNT_MAX: NanoUsd = NanoUsd(1_000_000 * 1_000_000_000);
+
+/// The whole, in hundredths.
+pub const HUNDRED: i128 = 100;
+
 /// Pico-USD in a nano-USD.
-const PICO_PER_NANO: i128 = 1_000;
+pub const PICO_PER_NANO: i128 = 1_000;
 
 /// An amount of money in billionths of a US dollar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +34,17 @@ impl NanoUsd {
     /// Never below zero.
     pub fn saturating_sub(self, other: NanoUsd) -> NanoUsd {
         NanoUsd((self.0 - other.0).max(0))
+    }
+
+    /// Whether this is less than so many hundredths of the other.
+    pub fn is_below_percent(self, percent: i64, of: NanoUsd) -> bool {
+        i128::from(self.0) * 100 < i128::from(of.0) * i128::from(percent)
+    }
+
+    /// So many hundredths of it, rounded up.
+    pub fn percent(self, percent: i64) -> NanoUsd {
+        let hundredths = i128::from(self.0) * i128::from(percent);
+        NanoUsd(i64::try_from((hundredths + 99).div_euclid(100)).unwrap_or(i64::MAX))
     }
 
     /// As the guest sees it: an unsigned number of nano-USD.
@@ -56,6 +73,13 @@ impl Sub for NanoUsd {
     }
 }
 
+impl Neg for NanoUsd {
+    type Output = NanoUsd;
+    fn neg(self) -> NanoUsd {
+        NanoUsd(-self.0)
+    }
+}
+
 impl std::iter::Sum for NanoUsd {
     fn sum<I: Iterator<Item = NanoUsd>>(amounts: I) -> NanoUsd {
         NanoUsd(amounts.map(|amount| amount.0).sum())
@@ -80,14 +104,21 @@ impl fmt::Display for NanoUsd {
 impl FromStr for NanoUsd {
     type Err = AmountError;
     fn from_str(text: &str) -> Result<NanoUsd, AmountError> {
-        decimal(text, 6).map(NanoUsd).ok_or_else(|| AmountError(text.to_owned()))
+        let amount = decimal(text, 6).map(NanoUsd).ok_or_else(|| AmountError::NotAnAmount(text.to_owned()))?;
+        if amount > AMOUNT_MAX { Err(AmountError::TooLarge(text.to_owned())) } else { Ok(amount) }
     }
 }
 
 /// A text that is no amount.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not an amount; write a plain number such as `250` or `0.5`")]
-pub struct AmountError(String);
+pub enum AmountError {
+    /// Not a plain number.
+    #[error("`{0}` is not an amount; write a plain number such as `250` or `0.5`")]
+    NotAnAmount(String),
+    /// More than any account can hold.
+    #[error("`{0}` is more than an account can hold; the most is {AMOUNT_MAX}")]
+    TooLarge(String),
+}
 
 /// A price in trillionths of a US dollar for one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,15 +130,21 @@ impl FromStr for PicoUsdPerToken {
     type Err = AmountError;
     fn from_str(text: &str) -> Result<PicoUsdPerToken, AmountError> {
         // A dollar for a million tokens is a million pico-dollars for one.
-        decimal(text, 6).map(PicoUsdPerToken).ok_or_else(|| AmountError(text.to_owned()))
+        decimal(text, 6).map(PicoUsdPerToken).ok_or_else(|| AmountError::NotAnAmount(text.to_owned()))
     }
 }
 
-/// Tokens times price, added up exactly and rounded up once for the whole call.
-pub fn cost(parts: &[(u64, PicoUsdPerToken)]) -> NanoUsd {
-    let pico: i128 = parts.iter().map(|(tokens, price)| i128::from(*tokens) * i128::from(price.0)).sum();
-    let nano = (pico + PICO_PER_NANO - 1) / PICO_PER_NANO;
+/// Tokens times price, added up exactly, with so many hundredths of it on top or below, rounded up once for the whole call.
+pub fn cost(parts: &[(u64, PicoUsdPerToken)], percent: u32) -> NanoUsd {
+    let unit = PICO_PER_NANO * HUNDRED;
+    let nano = (pico_hundredths(parts, percent).saturating_add(unit - 1)) / unit;
     NanoUsd(i64::try_from(nano).unwrap_or(i64::MAX))
+}
+
+/// The same before it is rounded, in hundredths of a pico-USD.
+pub fn pico_hundredths(parts: &[(u64, PicoUsdPerToken)], percent: u32) -> i128 {
+    let pico = parts.iter().map(|(tokens, price)| i128::from(*tokens) * i128::from(price.0)).fold(0, i128::saturating_add);
+    pico.saturating_mul(i128::from(percent))
 }
 
 /// A non-negative decimal number as an integer of its last place.
@@ -144,8 +181,9 @@ mod tests {
     #[test]
     fn a_call_is_rounded_up_once() {
         let third = PicoUsdPerToken(333);
-        assert_eq!(cost(&[(1, third), (1, third), (1, third)]), NanoUsd(1));
-        assert_eq!(cost(&[(1_000_000, "3.00".parse().expect("a price"))]), NanoUsd(3_000_000_000));
-        assert_eq!(cost(&[(u64::MAX, PicoUsdPerToken(i64::MAX))]), NanoUsd(i64::MAX));
+        assert_eq!(cost(&[(1, third), (1, third), (1, third)], 100), NanoUsd(1));
+        assert_eq!(cost(&[(1_000_000, "3.00".parse().expect("a price"))], 100), NanoUsd(3_000_000_000));
+        assert_eq!(cost(&[(1_000, PicoUsdPerToken(1_001))], 120), NanoUsd(1_202), "a markup is rounded with the whole");
+        assert_eq!(cost(&[(u64::MAX, PicoUsdPerToken(i64::MAX))], 250), NanoUsd(i64::MAX));
     }
 }

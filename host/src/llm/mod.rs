@@ -6,6 +6,8 @@
 pub mod dialects;
 pub mod gateway;
 pub mod keys;
+pub mod providers;
+pub mod unknown;
 
 use crate::ledger::{NanoUsd, Usage};
 use crate::project::{Pause, Refusal};

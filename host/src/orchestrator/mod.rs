@@ -11,7 +11,7 @@ use crate::llm::gateway::Gateway;
 use crate::plugins::imports::{Context as RunContext, Job, Owner, Progress, Services};
 use crate::plugins::registry::Registry;
 use crate::plugins::run;
-use crate::project::{Answer, Event, Next, Phase, State, TaskStatus, decide};
+use crate::project::{Answer, Event, Next, Pause, Phase, State, TaskStatus, decide};
 use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
 use crate::store::projects::{Change, Project};
@@ -93,6 +93,9 @@ impl Orchestrator {
             }
             _ => project,
         };
+        if matches!(project.state.phase, Phase::Paused(Pause::Ceiling, _)) && ceiling.is_none() {
+            self.store.spend_to_the_ceiling(&project.id).await?;
+        }
         match project.state.phase {
             Phase::Paused(..) => self.apply(&project, Event::Resumed, Change::default()).await,
             _ => Ok(project),

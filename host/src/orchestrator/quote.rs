@@ -1,5 +1,5 @@
-//! What a plan will probably cost, before it is approved. From the cost of tasks that were done here before, where there are
-//! any; else from a plain guess of tokens, which the quote says.
+//! What a plan will probably cost, before it is approved. From the cost of tasks that were done here before, with their spread, where
+//! there are enough; else from a plain guess of tokens, which the quote says.
 
 use super::Orchestrator;
 use crate::ledger::{NanoUsd, Usage};
@@ -11,7 +11,11 @@ const TASK_GUESS: Usage = Usage { input: 12_000, cached_input: 0, cache_write: 0
 /// The proposed ceiling leaves room for every task to be tried twice.
 const CEILING_FACTOR: i64 = 2;
 /// Fewer measured tasks than this say little.
-const MEASURED_TASKS_MIN: u64 = 5;
+const MEASURED_TASKS_MIN: usize = 5;
+/// More say nothing new, and old ones were done by other models.
+const MEASURED_TASKS_MAX: u32 = 200;
+/// A guess can be off by this factor either way.
+const GUESS_SPREAD: i64 = 3;
 
 /// A price before work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -20,6 +24,10 @@ pub struct Quote {
     pub spent: NanoUsd,
     /// What the tasks will probably cost.
     pub expected: NanoUsd,
+    /// What they would cost if all were as cheap as the cheapest tenth was, or dearer than that.
+    pub low: NanoUsd,
+    /// What they would cost if all were as dear as nine tenths were at most.
+    pub high: NanoUsd,
     /// The proposed ceiling, with what was spent.
     pub ceiling: NanoUsd,
     /// How many finished tasks the expectation rests on; 0 is a guess.
@@ -30,20 +38,72 @@ impl Orchestrator {
     /// The quote for a project whose plan waits for approval.
     pub async fn quote(&self, project: &Project) -> Result<Quote> {
         let tasks = i64::try_from(project.state.plan.as_ref().map_or(0, |plan| plan.tasks.len()))?;
-        let (measured_tasks, total) = self.store.cost_of_accepted_tasks().await?;
-        let each = if measured_tasks >= MEASURED_TASKS_MIN {
-            NanoUsd(total.0 / i64::try_from(measured_tasks)?)
-        } else {
-            let model = self.settings.model_of("coder").unwrap_or_default();
-            self.store.price(model).await?.map_or(NanoUsd::ZERO, |price| price.rates.cost(&TASK_GUESS))
-        };
         let spent = self.store.project_budget(&project.id).await?.spent;
-        let expected = NanoUsd(each.0 * tasks);
-        Ok(Quote {
-            spent,
-            expected,
-            ceiling: spent + NanoUsd(expected.0 * CEILING_FACTOR),
-            measured_tasks: if measured_tasks >= MEASURED_TASKS_MIN { measured_tasks } else { 0 },
-        })
+        let implementer = self.registry.for_world("implementer").ok().map(|plugin| plugin.sha256.clone());
+        let mut costs = self.store.costs_of_accepted_tasks(implementer.as_deref(), MEASURED_TASKS_MAX).await?;
+        if costs.len() < MEASURED_TASKS_MIN {
+            costs = self.store.costs_of_accepted_tasks(None, MEASURED_TASKS_MAX).await?;
+        }
+        if costs.len() >= MEASURED_TASKS_MIN {
+            return Ok(measured(spent, tasks, costs));
+        }
+        let guess = match self.settings.models_of("coder").first() {
+            Some((provider, model)) => {
+                self.store.price(provider, model).await?.map_or(NanoUsd::ZERO, |price| price.rates.cost(&TASK_GUESS))
+            }
+            None => NanoUsd::ZERO,
+        };
+        Ok(guessed(spent, tasks, guess))
+    }
+}
+
+fn measured(spent: NanoUsd, tasks: i64, mut costs: Vec<NanoUsd>) -> Quote {
+    costs.sort();
+    let at = |tenths: usize| costs[(costs.len() - 1) * tenths / 10];
+    let total: NanoUsd = costs.iter().copied().sum();
+    let count = i64::try_from(costs.len()).unwrap_or(i64::MAX);
+    let each = |cost: NanoUsd| NanoUsd(cost.0.saturating_mul(tasks));
+    let (expected, low, high) = (each(NanoUsd(total.0 / count)), each(at(1)), each(at(9)));
+    let ceiling = spent + each(NanoUsd(total.0 / count * CEILING_FACTOR)).max(high);
+    Quote { spent, expected, low: low.min(expected), high: high.max(expected), ceiling, measured_tasks: costs.len() as u64 }
+}
+
+fn guessed(spent: NanoUsd, tasks: i64, guess: NanoUsd) -> Quote {
+    let expected = NanoUsd(guess.0 * tasks);
+    Quote {
+        spent,
+        expected,
+        low: NanoUsd(expected.0 / GUESS_SPREAD),
+        high: NanoUsd(expected.0 * GUESS_SPREAD),
+        ceiling: spent + NanoUsd(expected.0 * CEILING_FACTOR),
+        measured_tasks: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measured_quote_names_its_spread_and_its_ceiling_covers_it() {
+        let costs: Vec<NanoUsd> = [30, 10, 20, 40, 100, 50, 60, 70, 80, 90].map(NanoUsd).to_vec();
+        let quote = measured(NanoUsd(7), 2, costs);
+        assert_eq!((quote.low, quote.expected, quote.high), (NanoUsd(20), NanoUsd(110), NanoUsd(180)));
+        assert_eq!((quote.ceiling, quote.measured_tasks), (NanoUsd(227), 10));
+    }
+
+    #[test]
+    fn one_dear_task_does_not_leave_the_ceiling_below_the_spread() {
+        let quote = measured(NanoUsd::ZERO, 1, [1, 1, 1, 1, 1, 1, 1, 1, 50, 50].map(NanoUsd).to_vec());
+        assert!(quote.low <= quote.expected && quote.expected <= quote.high && quote.high <= quote.ceiling, "{quote:?}");
+    }
+
+    #[test]
+    fn a_guess_says_that_it_is_one() {
+        let quote = guessed(NanoUsd(5), 3, NanoUsd(30));
+        assert_eq!(
+            (quote.low, quote.expected, quote.high, quote.ceiling, quote.measured_tasks),
+            (NanoUsd(30), NanoUsd(90), NanoUsd(270), NanoUsd(185), 0)
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! The invariants of the ledger, computed from the rows alone. Run after every step of the property test, after every kill and
 //! by `atelier audit`.
 
-use super::{Result, Store};
-use sqlx::Row;
+use super::{Result, Store, Tx, query};
+use crate::ledger::{NanoUsd, Rates, Usage};
 use std::collections::BTreeMap;
 
 /// What must hold, and every row that breaks it.
@@ -73,9 +73,13 @@ const RULES: &[Rule] = &[
     ),
     (
         "I12",
-        "a budget's spending is what its calls were charged",
-        "select 'budget ' || id from budget where scope = 'run' and spent <>
-            (select coalesce(sum(charged), 0) from hold where hold.budget = budget.id)",
+        "what a budget has spent, holds and counts is what its calls say",
+        "select 'budget ' || id from budget where (scope = 'run' and (spent, held, calls) <>
+                (select coalesce(sum(charged), 0), coalesce(sum(case when state in ('reserved', 'dispatched') then amount else 0 end), 0),
+                        coalesce(sum(case when state <> 'voided' then 1 else 0 end), 0)
+                 from hold where hold.budget = budget.id))
+            or (scope in ('day', 'month') and spent <> (select coalesce(sum(charged), 0) from hold join budget own on own.id = hold.allowance
+                 where own.id = budget.id or own.parent = budget.id))",
     ),
     (
         "I14",
@@ -125,12 +129,15 @@ impl Store {
     /// Every invariant with its violations. `alive` says which boots may have open holds.
     pub async fn audit(&self, alive: &[String]) -> Result<Vec<Invariant>> {
         let mut tx = self.begin().await?;
+        if let Tx::Postgres(_) = tx {
+            // All rules look at the same moment.
+            query("set transaction isolation level repeatable read").execute(&mut tx).await?;
+        }
         let mut invariants = Vec::new();
         for (id, claim, sql) in RULES {
-            invariants.push(Invariant { id, claim, violations: sqlx::query_scalar(*sql).fetch_all(&mut *tx).await? });
+            invariants.push(Invariant { id, claim, violations: query(sql).scalars(&mut tx).await? });
         }
-        let open: Vec<String> =
-            sqlx::query_scalar("select distinct boot from hold where state in ('reserved', 'dispatched')").fetch_all(&mut *tx).await?;
+        let open: Vec<String> = query("select distinct boot from hold where state in ('reserved', 'dispatched')").scalars(&mut tx).await?;
         invariants.push(Invariant {
             id: "I11",
             claim: "every open hold belongs to a process that lives",
@@ -140,14 +147,34 @@ impl Store {
                 .map(|boot| format!("boot {boot} is gone; `atelier resume` recovers its holds"))
                 .collect(),
         });
-        tx.rollback().await?;
         Ok(invariants)
+    }
+
+    /// Every call's cost, counted once more from its tokens and the price it was made with. Says how many calls those were.
+    pub async fn recompute(&self) -> Result<(usize, Invariant)> {
+        let rows = query(
+            "select hold.run || '/' || hold.seq || '/' || hold.repeat as call, usage, actual, rates
+             from hold join price on price.id = hold.price where state in ('settled', 'lost') order by call",
+        )
+        .all(&mut self.read().await?)
+        .await?;
+        let mut violations = Vec::new();
+        for row in &rows {
+            let usage: Usage = super::from_json("usage", &row.get::<String>("usage"))?;
+            let rates: Rates = super::from_json("price", &row.get::<String>("rates"))?;
+            let (stored, counted) = (row.get::<NanoUsd>("actual"), rates.cost(&usage));
+            if stored != counted {
+                violations.push(format!("call {}: {stored} in the books, {counted} from its tokens and price", row.get::<String>("call")));
+            }
+        }
+        let claim = "every call costs what its tokens cost at the price it was made with";
+        Ok((rows.len(), Invariant { id: "recompute", claim, violations }))
     }
 
     /// Compares a provider's own record with the ledger: served means exactly one settled or lost attempt, refused a voided one.
     pub async fn compare_with_provider(&self, lines: &[ProviderLine]) -> Result<ProviderComparison> {
-        let rows = sqlx::query("select request_id, outcome, usage, usage_source from attempt join hold using (run, seq, repeat)")
-            .fetch_all(&self.read)
+        let rows = query("select request_id, outcome, usage, usage_source from attempt join hold using (run, seq, repeat)")
+            .all(&mut self.read().await?)
             .await?;
         let mut attempts: BTreeMap<String, (String, Option<String>, Option<String>)> =
             rows.iter().map(|row| (row.get("request_id"), (row.get("outcome"), row.get("usage"), row.get("usage_source")))).collect();
@@ -165,7 +192,7 @@ impl Store {
                 (served, outcome) => result.violations.push(format!("request `{id}`: served {served}, in the ledger {outcome}")),
             }
             if let (Some(theirs), Some(ours), Some("provider")) = (&line.usage, usage, source.as_deref()) {
-                let ours: crate::ledger::Usage = super::from_json("usage", &ours)?;
+                let ours: Usage = super::from_json("usage", &ours)?;
                 let (theirs, ours) = (
                     theirs.prompt_tokens + theirs.completion_tokens,
                     ours.input + ours.cached_input + ours.cache_write + ours.output + ours.reasoning,

@@ -1,9 +1,8 @@
 //! Files by content: blobs, trees and the snapshot of every accepted task.
 
-use super::{Result, Store, from_json, now_ms, to_json};
+use super::{Result, Store, Tx, from_json, now_ms, query, to_json, transaction};
 use crate::workspace::path::ProjectPath;
 use crate::workspace::{File, Files, sha256, tree_entries, tree_sha256};
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use std::collections::BTreeMap;
 
 /// The state of the files after an accepted task.
@@ -26,23 +25,20 @@ pub struct Snapshot {
 impl Store {
     /// Stores a tree and returns its digest.
     pub async fn save_files(&self, files: &Files) -> Result<String> {
-        let mut tx = self.begin().await?;
-        save(&mut tx, files).await?;
-        tx.commit().await?;
+        transaction!(self, |tx| save(&mut tx, files))?;
         Ok(tree_sha256(files))
     }
 
     /// The files of a tree.
     pub async fn files(&self, tree: &str) -> Result<Files> {
-        let Some(entries) =
-            sqlx::query_scalar::<_, String>("select entries from tree where sha256 = ?").bind(tree).fetch_optional(&self.read).await?
-        else {
+        let mut read = self.read().await?;
+        let Some(row) = query("select entries from tree where sha256 = $1").bind(tree).optional(&mut read).await? else {
             return Ok(Files::new());
         };
-        let entries: BTreeMap<ProjectPath, (String, bool)> = from_json("tree", &entries)?;
+        let entries: BTreeMap<ProjectPath, (String, bool)> = from_json("tree", &row.get::<String>("entries"))?;
         let mut files = Files::new();
         for (path, (digest, executable)) in entries {
-            let bytes: Vec<u8> = sqlx::query_scalar("select bytes from blob where sha256 = ?").bind(&digest).fetch_one(&self.read).await?;
+            let bytes: Vec<u8> = query("select bytes from blob where sha256 = $1").bind(&digest).scalar(&mut read).await?;
             files.insert(path, File { bytes: bytes.into(), executable });
         }
         Ok(files)
@@ -50,7 +46,7 @@ impl Store {
 
     /// The accepted states of a project, oldest first.
     pub async fn snapshots(&self, project: &str) -> Result<Vec<Snapshot>> {
-        let rows = sqlx::query("select * from snapshot where project = ? order by number").bind(project).fetch_all(&self.read).await?;
+        let rows = query("select * from snapshot where project = $1 order by number").bind(project).all(&mut self.read().await?).await?;
         Ok(rows
             .iter()
             .map(|row| Snapshot {
@@ -65,15 +61,15 @@ impl Store {
     }
 }
 
-pub(super) async fn save(tx: &mut SqliteConnection, files: &Files) -> Result<()> {
+pub(super) async fn save(tx: &mut Tx, files: &Files) -> Result<()> {
     for file in files.values() {
-        sqlx::query("insert into blob (sha256, bytes) values (?, ?) on conflict do nothing")
+        query("insert into blob (sha256, bytes) values ($1, $2) on conflict do nothing")
             .bind(sha256(&file.bytes))
             .bind(file.bytes.to_vec())
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
     }
-    sqlx::query("insert into tree (sha256, entries) values (?, ?) on conflict do nothing")
+    query("insert into tree (sha256, entries) values ($1, $2) on conflict do nothing")
         .bind(tree_sha256(files))
         .bind(to_json(&tree_entries(files)))
         .execute(tx)
@@ -81,17 +77,10 @@ pub(super) async fn save(tx: &mut SqliteConnection, files: &Files) -> Result<()>
     Ok(())
 }
 
-pub(super) async fn snapshot(
-    tx: &mut Transaction<'static, Sqlite>,
-    project: &str,
-    task: &str,
-    title: &str,
-    summary: &str,
-    tree: &str,
-) -> Result<()> {
-    sqlx::query(
+pub(super) async fn snapshot(tx: &mut Tx, project: &str, task: &str, title: &str, summary: &str, tree: &str) -> Result<()> {
+    query(
         "insert into snapshot (project, number, task, title, summary, tree, accepted_ms)
-         values (?1, (select coalesce(max(number), 0) + 1 from snapshot where project = ?1), ?2, ?3, ?4, ?5, ?6)",
+         values ($1, (select coalesce(max(number), 0) + 1 from snapshot where project = $1), $2, $3, $4, $5, $6)",
     )
     .bind(project)
     .bind(task)
@@ -99,7 +88,7 @@ pub(super) async fn snapshot(
     .bind(summary)
     .bind(tree)
     .bind(now_ms())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }

@@ -1,30 +1,50 @@
-//! Everything that outlives a process, in one SQLite file. The only code that speaks SQL.
+//! Everything that outlives a process, in one SQLite file or in a PostgreSQL database. The only code that speaks SQL.
 //!
-//! One noun per file: [`projects`], [`runs`] (with the journal of host calls), [`ledger`], [`files`], [`index`], [`audit`].
-//! One connection writes, so every transaction sees the last one's result; a few others read beside it.
+//! One noun per file: [`projects`], [`runs`] (with the journal of host calls), [`ledger`], [`keys`], [`files`], [`index`],
+//! [`presence`] (which processes live), [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
 
 pub mod audit;
 pub mod files;
 pub mod index;
+pub mod keys;
 pub mod ledger;
+pub mod presence;
 pub mod projects;
 pub mod runs;
+mod sql;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use crate::ledger::{AMOUNT_MAX, NanoUsd};
+use sql::{Database, Read, Tx, query, query_made};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// Reads beside the writer; more would only wait for the same two cores.
-const READERS_MAX: u32 = 4;
-/// How long a statement waits for another process's transaction, which is a few milliseconds long.
-const BUSY_TIMEOUT_S: u64 = 10;
+/// The database's file in the data directory.
+const FILE_NAME: &str = "atelier.sqlite";
 
-/// The database of one data directory.
+/// The database of one data directory, or one that many machines share.
 #[derive(Clone, Debug)]
 pub struct Store {
-    write: SqlitePool,
-    read: SqlitePool,
+    database: Database,
+    /// The folder with the lock files, for a database that is a file.
+    directory: Option<PathBuf>,
+    policy: Policy,
+}
+
+/// What the operator allows, as far as the database keeps to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// What a user may get back within a day for work that failed; nothing at all is a policy as well.
+    pub refund_limit: NanoUsd,
+    /// Which part of an accepted ceiling may be spent before the user is asked to go on, in hundredths; 100 never asks.
+    pub pause_percent: u32,
+    /// How many model calls a project may make.
+    pub calls_per_project: i64,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { refund_limit: AMOUNT_MAX, pause_percent: 100, calls_per_project: i64::MAX }
+    }
 }
 
 /// What can go wrong with stored things.
@@ -40,11 +60,44 @@ pub enum StoreError {
     #[error("{spent} are spent already; choose a ceiling above that")]
     CeilingBelowSpent {
         /// How much.
-        spent: crate::ledger::NanoUsd,
+        spent: NanoUsd,
     },
+    /// A payment that came again with other contents.
+    #[error("`{reference}` was granted before as {amount} to wallet `{wallet}`; a reference is used once, so give this grant another one")]
+    ReferenceUsed {
+        /// The payment's id.
+        reference: String,
+        /// What it granted.
+        amount: NanoUsd,
+        /// To whom.
+        wallet: String,
+    },
+    /// More than any account can have.
+    #[error("{0} is more than an account can hold; the most is {max}", max = AMOUNT_MAX)]
+    TooLarge(NanoUsd),
+    /// A call that can't be corrected.
+    #[error("call `{call}` can't be corrected: {why}")]
+    NotAdjustable {
+        /// `RUN/SEQ/REPEAT`.
+        call: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// There is no such key.
+    #[error("there is no key `{0}`; `atelier keys list` lists them")]
+    UnknownKey(String),
     /// The disk is full.
-    #[error("the disk that holds the data directory is full; nothing was lost. Free some space and run the command again")]
+    #[error("the disk that holds the database is full; nothing was lost. Free some space and run the command again")]
     Full,
+    /// The server of the database is away.
+    #[error("the database does not answer ({0}); nothing was lost. When it is back, run the command again")]
+    Away(String),
+    /// A setting that names no database.
+    #[error("ATELIER_DATABASE_URL: {0}; leave it out to use a file in the data directory")]
+    Url(String),
+    /// Another transaction of the same group failed on its way to the disk.
+    #[error("the transaction was undone before it was written ({0}); nothing was lost. Run the command again")]
+    Undone(String),
     /// A stored value that this version can't read.
     #[error("the stored {what} can't be read: {why}. Was it written by a newer version?")]
     Unreadable {
@@ -53,18 +106,54 @@ pub enum StoreError {
         /// The parser's message.
         why: String,
     },
+    /// A lock file of the data directory.
+    #[error("{path}: {error}")]
+    LockFile {
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        error: std::io::Error,
+    },
     /// Anything else.
     #[error("the database failed: {0}")]
     Database(sqlx::Error),
 }
 
-/// SQLite's result code for a full disk.
-const SQLITE_FULL: &str = "13";
+/// SQLite's result code for a full disk, and PostgreSQL's.
+const DISK_FULL: &[&str] = &["13", "53100"];
+/// PostgreSQL's codes for two transactions that can't both go on as they are; either may be made again.
+const TRY_AGAIN: &[&str] = &["40001", "40P01"];
+/// PostgreSQL's classes and codes for a server that is going or gone.
+const GOING: &[&str] = &["57P01", "57P02", "57P03", "08000", "08003", "08006"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
-        let full = error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == SQLITE_FULL);
-        if full { StoreError::Full } else { StoreError::Database(error) }
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let is_one_of = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
+        match &error {
+            _ if is_one_of(DISK_FULL) => StoreError::Full,
+            _ if is_one_of(GOING) => StoreError::Away("it is shutting down".to_owned()),
+            sqlx::Error::Io(why) => StoreError::Away(why.kind().to_string()),
+            sqlx::Error::PoolTimedOut => StoreError::Away("no connection in time".to_owned()),
+            _ => StoreError::Database(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether the same transaction may succeed when it is made again.
+    fn is_transient(&self) -> bool {
+        let StoreError::Database(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| TRY_AGAIN.contains(&code.as_ref()))
+    }
+
+    /// The same for another member of the same group of transactions.
+    fn shared(&self) -> StoreError {
+        match self {
+            StoreError::Full => StoreError::Full,
+            other => StoreError::Undone(other.to_string()),
+        }
     }
 }
 
@@ -72,42 +161,71 @@ impl From<sqlx::Error> for StoreError {
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Opens the file, making and migrating it where needed.
-    pub async fn open(file: &Path) -> Result<Store> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: a transaction that was acknowledged survives a crash of the machine as far as the disk keeps its word.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S));
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("../migrations/sqlite")
-            .run(&write)
-            .await
-            .map_err(|error| StoreError::Unreadable { what: "database", why: error.to_string() })?;
-        let read = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await?;
-        Ok(Store { write, read })
+    /// Opens the file of this data directory, making and migrating it where needed.
+    pub async fn open_file(directory: &Path) -> Result<Store> {
+        let sqlite = sql::sqlite::Sqlite::open(&directory.join(FILE_NAME)).await?;
+        Ok(Store { database: Database::Sqlite(sqlite), directory: Some(directory.to_owned()), policy: Policy::default() })
     }
 
-    /// Begins a transaction that no other writer can overtake.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        match self.write.begin_with("begin immediate").await {
-            // A full disk makes SQLite roll back by itself, which the driver does not notice: this connection can't be used again.
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                self.write.acquire().await?.close().await?;
-                Ok(self.write.begin_with("begin immediate").await?)
-            }
-            begun => Ok(begun?),
-        }
+    /// Connects to a PostgreSQL database, making and migrating its tables where needed.
+    pub async fn open_server(url: &str) -> Result<Store> {
+        Ok(Store { database: Database::Postgres(sql::postgres::open(url).await?), directory: None, policy: Policy::default() })
+    }
+
+    /// The same database under this policy.
+    pub fn under(self, policy: Policy) -> Store {
+        Store { policy, ..self }
+    }
+
+    async fn begin(&self) -> Result<Tx> {
+        self.database.begin().await
+    }
+
+    async fn read(&self) -> Result<Read> {
+        self.database.read().await
     }
 
     /// Lets the file grow no further, to see what a full disk does.
     #[doc(hidden)]
     pub async fn limit_pages(&self, pages: i64) -> Result<()> {
-        sqlx::query(sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"))).execute(&self.write).await?;
-        Ok(())
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.limit_pages(pages).await,
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+}
+
+/// Tries of a transaction that the database could not let stand beside another one.
+const TRANSACTION_TRIES_MAX: u32 = 5;
+
+/// Runs some work in a transaction and commits it; made again, a bounded number of times, where the database could not let it stand
+/// beside another one.
+macro_rules! transaction {
+    ($store:expr, |$tx:ident| $work:expr) => {{
+        let mut tries = 1;
+        loop {
+            let result = async {
+                #[allow(unused_mut, reason = "some work takes the transaction by itself")]
+                let mut $tx = $store.begin().await?;
+                let done: crate::store::Result<_> = $work.await;
+                let done = done?;
+                $tx.commit().await?;
+                Ok(done)
+            };
+            let result: crate::store::Result<_> = result.await;
+            match result {
+                Err(error) if error.is_transient() && tries < crate::store::TRANSACTION_TRIES_MAX => tries += 1,
+                result => break result,
+            }
+        }
+    }};
+}
+use transaction;
+
+fn migration_failed(error: sqlx::migrate::MigrateError) -> StoreError {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error) => error.into(),
+        other => StoreError::Unreadable { what: "database", why: other.to_string() },
     }
 }
 

@@ -2,11 +2,10 @@
 //! end of the run that caused it, its files and its money commit together or not at all.
 
 use super::runs::{JournalRow, RunEnd, flush};
-use super::{Result, Store, StoreError, files, from_json, ledger, now_ms, to_json};
+use super::{Policy, Result, Store, StoreError, Tx, files, from_json, ledger, now_ms, query, to_json, transaction};
 use crate::ledger::NanoUsd;
 use crate::project::{Action, Answer, Question, State};
 use crate::workspace::Files;
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 
 /// A stored project.
 #[derive(Clone, Debug)]
@@ -90,37 +89,37 @@ pub struct Change {
 impl Store {
     /// Makes a project with its budget. The wallet must exist.
     pub async fn create_project(&self, id: &str, wallet: &str, state: &State, limit: NanoUsd) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "insert into project (id, wallet, idea, title, phase, state, version, created_ms, updated_ms)
-             values (?, ?, ?, ?, ?, ?, 1, ?, ?)",
-        )
-        .bind(id)
-        .bind(wallet)
-        .bind(&state.idea)
-        .bind(title(state))
-        .bind(state.phase.word())
-        .bind(to_json(state))
-        .bind(now_ms())
-        .bind(now_ms())
-        .execute(&mut *tx)
-        .await?;
-        ledger::open_budget(&mut tx, &ledger::project_budget(id), "project", None, limit).await?;
-        tx.commit().await?;
-        Ok(())
+        transaction!(self, |tx| async {
+            query(
+                "insert into project (id, wallet, idea, title, phase, state, version, created_ms, updated_ms)
+                 values ($1, $2, $3, $4, $5, $6, 1, $7, $7)",
+            )
+            .bind(id)
+            .bind(wallet)
+            .bind(&state.idea)
+            .bind(title(state))
+            .bind(state.phase.word())
+            .bind(to_json(state))
+            .bind(now_ms())
+            .execute(&mut tx)
+            .await?;
+            let budget = ledger::project_budget(id);
+            ledger::open_budget(&mut tx, &budget, "project", None, limit).await?;
+            ledger::limit_calls(&mut tx, &budget, self.policy.calls_per_project).await
+        })
     }
 
     /// The project with this id.
     pub async fn project(&self, id: &str) -> Result<Project> {
-        let row = sqlx::query("select * from project where id = ?")
+        let row = query("select * from project where id = $1")
             .bind(id)
-            .fetch_optional(&self.read)
+            .optional(&mut self.read().await?)
             .await?
             .ok_or_else(|| StoreError::UnknownProject(id.chars().take(40).collect()))?;
         Ok(Project {
             id: row.get("id"),
             wallet: row.get("wallet"),
-            state: from_json("project", row.get("state"))?,
+            state: from_json("project", &row.get::<String>("state"))?,
             version: row.get("version"),
             cancel_requested: row.get("cancel_requested"),
             created_ms: row.get("created_ms"),
@@ -130,15 +129,15 @@ impl Store {
 
     /// All projects, the last changed first.
     pub async fn history(&self, limit: u32) -> Result<Vec<Listed>> {
-        let rows = sqlx::query(
+        let rows = query(
             "select id, title, phase, updated_ms,
-                    (select coalesce(sum(charged), 0) from hold where hold.project = project.id)
+                    cast((select coalesce(sum(charged), 0) from hold where hold.project = project.id)
                   - (select coalesce(sum(amount), 0) from entry join run on run.id = entry.ref
-                     where entry.kind = 'refund' and run.project = project.id) as spent
-             from project order by updated_ms desc limit ?",
+                     where entry.kind = 'refund' and run.project = project.id) as bigint) as spent
+             from project order by updated_ms desc limit $1",
         )
         .bind(limit)
-        .fetch_all(&self.read)
+        .all(&mut self.read().await?)
         .await?;
         Ok(rows
             .iter()
@@ -146,7 +145,7 @@ impl Store {
                 id: row.get("id"),
                 title: row.get("title"),
                 phase: row.get("phase"),
-                spent: NanoUsd(row.get("spent")),
+                spent: row.get("spent"),
                 updated_ms: row.get("updated_ms"),
             })
             .collect())
@@ -154,54 +153,15 @@ impl Store {
 
     /// Makes one change. Fails with [`StoreError::Conflict`] if the project is no longer as it was read.
     pub async fn commit(&self, project: &Project, state: &State, change: Change) -> Result<Project> {
-        let mut tx = self.begin().await?;
-        let changed = sqlx::query(
-            "update project set state = ?, phase = ?, title = ?, version = version + 1, updated_ms = ? where id = ? and version = ?",
-        )
-        .bind(to_json(state))
-        .bind(state.phase.word())
-        .bind(title(state))
-        .bind(now_ms())
-        .bind(&project.id)
-        .bind(project.version)
-        .execute(&mut *tx)
-        .await?;
-        if changed.rows_affected() != 1 {
-            return Err(StoreError::Conflict(project.id.clone()));
-        }
-        flush(&mut tx, &change.journal).await?;
-        if let Some(files) = &change.files {
-            files::save(&mut tx, files).await?;
-        }
-        if let Some(asked) = &change.asked {
-            save_question(&mut tx, &project.id, asked).await?;
-        }
-        if let (Some(answer), Some(call)) = (&change.answered, change.journal.last()) {
-            sqlx::query("update question set answer = ? where run = ? and seq = ?")
-                .bind(to_json(answer))
-                .bind(&call.run)
-                .bind(call.seq)
-                .execute(&mut *tx)
-                .await?;
-        }
-        if let Some(end) = &change.run_end {
-            super::runs::end(&mut tx, end).await?;
-        }
-        for action in &change.actions {
-            act(&mut tx, project, action).await?;
-        }
-        if let Some((kind, text)) = &change.event {
-            append_event(&mut tx, &project.id, kind, text).await?;
-        }
-        tx.commit().await?;
+        transaction!(self, |tx| commit(&mut tx, self.policy, project, state, &change))?;
         Ok(Project { state: state.clone(), version: project.version + 1, ..project.clone() })
     }
 
     /// Stores the answer as the result of the host call that asked, together with the state that no longer waits for it.
     pub async fn answer(&self, project: &Project, state: &State, answer: &Answer) -> Result<Project> {
-        let row = sqlx::query("select * from question where project = ? and answer is null order by asked_ms desc, seq desc limit 1")
+        let row = query("select * from question where project = $1 and answer is null order by asked_ms desc, seq desc limit 1")
             .bind(&project.id)
-            .fetch_optional(&self.read)
+            .optional(&mut self.read().await?)
             .await?;
         let mut change = Change::default();
         if let Some(row) = row {
@@ -220,9 +180,10 @@ impl Store {
 
     /// Notes that somebody wants the project to stop; the worker that has it reads this.
     pub async fn request_cancel(&self, id: &str, wanted: bool) -> Result<()> {
-        let changed =
-            sqlx::query("update project set cancel_requested = ? where id = ?").bind(wanted).bind(id).execute(&self.write).await?;
-        match changed.rows_affected() {
+        let changed = transaction!(self, |tx| {
+            query("update project set cancel_requested = $1 where id = $2").bind(wanted).bind(id).execute(&mut tx)
+        })?;
+        match changed {
             0 => Err(StoreError::UnknownProject(id.chars().take(40).collect())),
             _ => Ok(()),
         }
@@ -230,23 +191,20 @@ impl Store {
 
     /// Whether somebody wants the project to stop.
     pub async fn cancel_requested(&self, id: &str) -> Result<bool> {
-        Ok(sqlx::query_scalar("select cancel_requested from project where id = ?").bind(id).fetch_one(&self.read).await?)
+        query("select cancel_requested from project where id = $1").bind(id).scalar(&mut self.read().await?).await
     }
 
     /// Adds a line for people who watch.
     pub async fn note(&self, project: &str, kind: &str, text: &str) -> Result<()> {
-        let mut tx = self.begin().await?;
-        append_event(&mut tx, project, kind, text).await?;
-        tx.commit().await?;
-        Ok(())
+        transaction!(self, |tx| append_event(&mut tx, project, kind, text))
     }
 
     /// What happened to a project, oldest first.
     pub async fn events(&self, project: &str, after: i64) -> Result<Vec<StoredEvent>> {
-        let rows = sqlx::query("select seq, kind, text, at_ms from event where project = ? and seq > ? order by seq")
+        let rows = query("select seq, kind, text, at_ms from event where project = $1 and seq > $2 order by seq")
             .bind(project)
             .bind(after)
-            .fetch_all(&self.read)
+            .all(&mut self.read().await?)
             .await?;
         Ok(rows
             .iter()
@@ -255,17 +213,59 @@ impl Store {
     }
 }
 
-async fn act(tx: &mut Transaction<'static, Sqlite>, project: &Project, action: &Action) -> Result<()> {
+async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, change: &Change) -> Result<()> {
+    let changed = query(
+        "update project set state = $1, phase = $2, title = $3, version = version + 1, updated_ms = $4 where id = $5 and version = $6",
+    )
+    .bind(to_json(state))
+    .bind(state.phase.word())
+    .bind(title(state))
+    .bind(now_ms())
+    .bind(&project.id)
+    .bind(project.version)
+    .execute(tx)
+    .await?;
+    if changed != 1 {
+        return Err(StoreError::Conflict(project.id.clone()));
+    }
+    flush(tx, &change.journal).await?;
+    if let Some(files) = &change.files {
+        files::save(tx, files).await?;
+    }
+    if let Some(asked) = &change.asked {
+        save_question(tx, &project.id, asked).await?;
+    }
+    if let (Some(answer), Some(call)) = (&change.answered, change.journal.last()) {
+        query("update question set answer = $1 where run = $2 and seq = $3")
+            .bind(to_json(answer))
+            .bind(&call.run)
+            .bind(call.seq)
+            .execute(tx)
+            .await?;
+    }
+    if let Some(end) = &change.run_end {
+        super::runs::end(tx, policy.refund_limit, end).await?;
+    }
+    for action in &change.actions {
+        act(tx, policy, project, action).await?;
+    }
+    if let Some((kind, text)) = &change.event {
+        append_event(tx, &project.id, kind, text).await?;
+    }
+    Ok(())
+}
+
+async fn act(tx: &mut Tx, policy: Policy, project: &Project, action: &Action) -> Result<()> {
     match action {
-        Action::SetCeiling(ceiling) => ledger::set_ceiling(tx, &project.id, *ceiling).await,
+        Action::SetCeiling(ceiling) => ledger::set_ceiling(tx, policy, &project.id, *ceiling).await,
         Action::Accept { task, title, summary, tree } => files::snapshot(tx, &project.id, task, title, summary, tree).await,
-        Action::Refund { task } => ledger::refund_task(tx, &project.id, task).await,
+        Action::Refund { task } => ledger::refund_task(tx, policy.refund_limit, &project.id, task).await,
     }
 }
 
-async fn save_question(tx: &mut SqliteConnection, project: &str, asked: &Asked) -> Result<()> {
-    sqlx::query(
-        "insert into question (project, run, seq, fingerprint, question, asked_ms) values (?, ?, ?, ?, ?, ?) on conflict do nothing",
+async fn save_question(tx: &mut Tx, project: &str, asked: &Asked) -> Result<()> {
+    query(
+        "insert into question (project, run, seq, fingerprint, question, asked_ms) values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
     )
     .bind(project)
     .bind(&asked.run)
@@ -278,10 +278,14 @@ async fn save_question(tx: &mut SqliteConnection, project: &str, asked: &Asked) 
     Ok(())
 }
 
-async fn append_event(tx: &mut SqliteConnection, project: &str, kind: &str, text: &str) -> Result<()> {
-    sqlx::query(
+/// Appends a line. In PostgreSQL the project's row is locked first, so that two lines never get the same number.
+pub(super) async fn append_event(tx: &mut Tx, project: &str, kind: &str, text: &str) -> Result<()> {
+    if let Tx::Postgres(_) = tx {
+        query("select id from project where id = $1 for update").bind(project).optional(tx).await?;
+    }
+    query(
         "insert into event (project, seq, kind, text, at_ms)
-         values (?1, (select coalesce(max(seq), 0) + 1 from event where project = ?1), ?2, ?3, ?4)",
+         values ($1, (select coalesce(max(seq), 0) + 1 from event where project = $1), $2, $3, $4)",
     )
     .bind(project)
     .bind(kind)

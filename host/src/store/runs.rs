@@ -1,9 +1,8 @@
 //! Runs and the journal of their host calls. A run is one step of one project, stable across replays; the journal holds what
 //! the host answered, so that a host that starts again can lead a fresh instance to the same point.
 
-use super::{Result, Store, now_ms};
+use super::{Result, Store, Tx, now_ms, query, transaction};
 use crate::ledger::NanoUsd;
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 
 /// One host call of one run, answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,33 +114,7 @@ impl Store {
     /// The open run of this step, or a new one, with one more incarnation counted. An open run of another plugin version is
     /// closed: its journal can't lead this one to the same point.
     pub async fn open_run(&self, new: &NewRun<'_>) -> Result<(Run, Vec<JournalRow>)> {
-        let mut tx = self.begin().await?;
-        let open =
-            sqlx::query("select id, base_tree, incarnations, plugin_sha256 from run where project = ? and step = ? and outcome = 'open'")
-                .bind(new.project)
-                .bind(new.step)
-                .fetch_optional(&mut *tx)
-                .await?;
-        let run = match open {
-            Some(row) if row.get::<String, _>("plugin_sha256") == new.plugin_sha256 => {
-                Run { id: row.get("id"), base_tree: row.get("base_tree"), incarnations: row.get::<u32, _>("incarnations") + 1 }
-            }
-            other => {
-                if let Some(row) = other {
-                    let run: String = row.get("id");
-                    sqlx::query("update run set outcome = 'failed', detail = 'the pinned plugin changed', ended_ms = ? where id = ?")
-                        .bind(now_ms())
-                        .bind(&run)
-                        .execute(&mut *tx)
-                        .await?;
-                    super::ledger::refund_run(&mut tx, &run).await?;
-                }
-                insert(&mut tx, new).await?
-            }
-        };
-        sqlx::query("update run set incarnations = ? where id = ?").bind(run.incarnations).bind(&run.id).execute(&mut *tx).await?;
-        let rows = sqlx::query("select * from journal where run = ? order by seq").bind(&run.id).fetch_all(&mut *tx).await?;
-        tx.commit().await?;
+        let (run, rows) = transaction!(self, |tx| open(&mut tx, self.policy.refund_limit, new))?;
         let journal = rows
             .iter()
             .map(|row| JournalRow {
@@ -158,24 +131,21 @@ impl Store {
 
     /// Ends a run without changing its project.
     pub async fn end_run(&self, end: &RunEnd) -> Result<()> {
-        let mut tx = self.begin().await?;
-        self::end(&mut tx, end).await?;
-        tx.commit().await?;
-        Ok(())
+        transaction!(self, |tx| self::end(&mut tx, self.policy.refund_limit, end))
     }
 
     /// How many runs of this step diverged from their journal.
     pub async fn diverged_runs(&self, project: &str, step: &str) -> Result<u32> {
-        Ok(sqlx::query_scalar("select count(*) from run where project = ? and step = ? and outcome = 'diverged'")
+        query("select count(*) from run where project = $1 and step = $2 and outcome = 'diverged'")
             .bind(project)
             .bind(step)
-            .fetch_one(&self.read)
-            .await?)
+            .scalar(&mut self.read().await?)
+            .await
     }
 
     /// All runs of a project, oldest first.
     pub async fn runs(&self, project: &str) -> Result<Vec<RunRecord>> {
-        let rows = sqlx::query("select * from run where project = ? order by number").bind(project).fetch_all(&self.read).await?;
+        let rows = query("select * from run where project = $1 order by number").bind(project).all(&mut self.read().await?).await?;
         Ok(rows
             .iter()
             .map(|row| RunRecord {
@@ -193,13 +163,40 @@ impl Store {
     }
 }
 
-async fn insert(tx: &mut Transaction<'static, Sqlite>, new: &NewRun<'_>) -> Result<Run> {
-    let number: i64 =
-        sqlx::query_scalar("select coalesce(max(number), 0) + 1 from run where project = ?").bind(new.project).fetch_one(&mut **tx).await?;
+async fn open(tx: &mut Tx, refund_limit: NanoUsd, new: &NewRun<'_>) -> Result<(Run, Vec<super::sql::Row>)> {
+    let open = query("select id, base_tree, incarnations, plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
+        .bind(new.project)
+        .bind(new.step)
+        .optional(tx)
+        .await?;
+    let run = match open {
+        Some(row) if row.get::<String>("plugin_sha256") == new.plugin_sha256 => {
+            Run { id: row.get("id"), base_tree: row.get("base_tree"), incarnations: row.get::<u32>("incarnations") + 1 }
+        }
+        other => {
+            if let Some(row) = other {
+                let run: String = row.get("id");
+                query("update run set outcome = 'failed', detail = 'the pinned plugin changed', ended_ms = $1 where id = $2")
+                    .bind(now_ms())
+                    .bind(&run)
+                    .execute(tx)
+                    .await?;
+                super::ledger::refund_run(tx, refund_limit, &run).await?;
+            }
+            insert(tx, new).await?
+        }
+    };
+    query("update run set incarnations = $1 where id = $2").bind(run.incarnations).bind(&run.id).execute(tx).await?;
+    let rows = query("select * from journal where run = $1 order by seq").bind(&run.id).all(tx).await?;
+    Ok((run, rows))
+}
+
+async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Run> {
+    let number: i64 = query("select coalesce(max(number), 0) + 1 from run where project = $1").bind(new.project).scalar(tx).await?;
     let id = format!("{}.{number}", new.project);
-    sqlx::query(
+    query(
         "insert into run (id, project, number, step, task, attempt, plugin, plugin_sha256, base_tree, outcome, created_ms)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10)",
     )
     .bind(&id)
     .bind(new.project)
@@ -211,7 +208,7 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, new: &NewRun<'_>) -> Resu
     .bind(new.plugin_sha256)
     .bind(new.base_tree)
     .bind(now_ms())
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     let project = super::ledger::project_budget(new.project);
     let parent = match new.task {
@@ -227,34 +224,34 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, new: &NewRun<'_>) -> Resu
 }
 
 /// Writes host calls of a run. A row that is there already is an error: a journal is never rewritten.
-pub(super) async fn flush(tx: &mut SqliteConnection, rows: &[JournalRow]) -> Result<()> {
+pub(super) async fn flush(tx: &mut Tx, rows: &[JournalRow]) -> Result<()> {
     for row in rows {
-        sqlx::query("insert into journal (run, seq, call, fingerprint, response, response_sha256) values (?, ?, ?, ?, ?, ?)")
+        query("insert into journal (run, seq, call, fingerprint, response, response_sha256) values ($1, $2, $3, $4, $5, $6)")
             .bind(&row.run)
             .bind(row.seq)
             .bind(&row.call)
             .bind(&row.fingerprint)
             .bind(&row.response)
             .bind(&row.response_sha256)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
     }
     Ok(())
 }
 
-pub(super) async fn end(tx: &mut Transaction<'static, Sqlite>, end: &RunEnd) -> Result<()> {
-    sqlx::query("update run set outcome = ?, detail = ?, fuel = ?, memory_peak_bytes = ?, host_calls = ?, ended_ms = ? where id = ? and outcome = 'open'")
+pub(super) async fn end(tx: &mut Tx, refund_limit: NanoUsd, end: &RunEnd) -> Result<()> {
+    query("update run set outcome = $1, detail = $2, fuel = $3, memory_peak_bytes = $4, host_calls = $5, ended_ms = $6 where id = $7 and outcome = 'open'")
         .bind(end.outcome)
         .bind(&end.detail)
-        .bind(i64::try_from(end.fuel).unwrap_or(i64::MAX))
-        .bind(i64::try_from(end.memory_peak_bytes).unwrap_or(i64::MAX))
+        .bind(end.fuel)
+        .bind(end.memory_peak_bytes)
         .bind(end.host_calls)
         .bind(now_ms())
         .bind(&end.run)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     if end.refund {
-        super::ledger::refund_run(tx, &end.run).await?;
+        super::ledger::refund_run(tx, refund_limit, &end.run).await?;
     }
     Ok(())
 }

@@ -89,6 +89,12 @@ impl SharedMask {
     }
 }
 
+/// The mask of this process: what its log and its last words pass through.
+pub fn process() -> &'static SharedMask {
+    static PROCESS: std::sync::LazyLock<SharedMask> = std::sync::LazyLock::new(SharedMask::default);
+    &PROCESS
+}
+
 /// A writer that masks whole lines, however they are cut into writes. For `tracing-subscriber`:
 /// `.with_writer(move || MaskingWriter::new(std::io::stderr(), shared.current()))`, which makes one for every event.
 #[derive(Debug)]

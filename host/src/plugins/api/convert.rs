@@ -278,7 +278,8 @@ impl From<types::BudgetScope> for Scope {
 impl From<Scope> for types::BudgetScope {
     fn from(value: Scope) -> types::BudgetScope {
         match value {
-            Scope::User => types::BudgetScope::User,
+            // Guests know one limit of the user; which of them binds suspends the run and is told to people.
+            Scope::User | Scope::Day | Scope::Month => types::BudgetScope::User,
             Scope::Project => types::BudgetScope::Project,
             Scope::Task => types::BudgetScope::Task,
             Scope::Run => types::BudgetScope::Run,

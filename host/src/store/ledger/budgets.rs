@@ -1,12 +1,11 @@
-//! Budgets: project, task and run, each a row within the next. What a call holds and is charged counts in all of them.
+//! Budgets: each a row within the next. Run, task and project say what the user accepted for this work; day and month, where the
+//! operator set them, what a user may spend at all. What a call holds and is charged counts in all of them.
 
-use crate::ledger::{NanoUsd, Scope};
+use crate::ledger::{NanoUsd, Scope, UserLimits};
 use crate::project::Remaining;
-use crate::store::{Result, Store, StoreError};
-use sqlx::{Row, SqliteConnection};
-
-/// A budget has at most three levels: project, task, run.
-const BUDGET_DEPTH_MAX: usize = 4;
+use crate::store::sql::Row;
+use crate::store::{Policy, Result, Store, StoreError, Tx, query, transaction};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The budget of a project.
 pub(in crate::store) fn project_budget(project: &str) -> String {
@@ -41,32 +40,80 @@ impl Budget {
     }
 }
 
+/// One budget of the chain around a call.
+pub(super) struct Link {
+    pub id: String,
+    pub scope: Scope,
+    pub budget: Budget,
+    /// Calls that may still begin.
+    pub calls_left: i64,
+    /// What may be spent before the user is asked once more.
+    pub pause: NanoUsd,
+}
+
+/// The budgets around a call, innermost first.
+pub(super) struct Chain(pub Vec<Link>);
+
+/// A chain has at most run, task, project, day and month.
+const CHAIN_MAX: usize = 5;
+
+impl Chain {
+    /// The tightest limit, the wallet included.
+    pub(super) fn tightest(&self, wallet_left: NanoUsd) -> (Scope, NanoUsd) {
+        let links = self.0.iter().map(|link| (link.scope, link.budget.left()));
+        links.chain([(Scope::User, wallet_left)]).min_by_key(|(_, left)| *left).unwrap_or((Scope::User, NanoUsd::ZERO))
+    }
+
+    /// Moves all of them at once: what is held, spent and begun.
+    pub(super) async fn add(&self, tx: &mut Tx, held: NanoUsd, spent: NanoUsd, calls: i64) -> Result<()> {
+        let mut statement =
+            query("update budget set held = held + $1, spent = spent + $2, calls = calls + $3 where id in ($4, $5, $6, $7, $8)")
+                .bind(held)
+                .bind(spent)
+                .bind(calls);
+        for place in 0..CHAIN_MAX {
+            statement = statement.bind(self.0.get(place).map(|link| link.id.as_str()));
+        }
+        statement.execute(tx).await?;
+        Ok(())
+    }
+}
+
 impl Store {
     /// The budget of a project.
     pub async fn project_budget(&self, project: &str) -> Result<Budget> {
-        budget(&mut *self.read.acquire().await?, &project_budget(project)).await
+        let row = query("select limit_nano, spent, held from budget where id = $1")
+            .bind(project_budget(project))
+            .one(&mut self.read().await?)
+            .await?;
+        Ok(read_budget(&row))
     }
 
     /// Binds a project's budget to another limit, at least what was spent and is held.
     pub async fn set_project_limit(&self, project: &str, limit: NanoUsd) -> Result<()> {
-        let mut tx = self.begin().await?;
-        set_ceiling(&mut tx, project, limit).await?;
-        tx.commit().await?;
-        Ok(())
+        transaction!(self, |tx| set_ceiling(&mut tx, self.policy, project, limit))
+    }
+
+    /// The user wants the last part of the ceiling to be spent as well.
+    pub async fn spend_to_the_ceiling(&self, project: &str) -> Result<()> {
+        transaction!(self, |tx| async {
+            let id = project_budget(project);
+            query("update budget set pause_nano = $1 where id = $2").bind(i64::MAX).bind(id).execute(&mut tx).await?;
+            Ok(())
+        })
     }
 
     /// What a run may still spend at each level. A wallet with less is the real limit, at every level.
     pub async fn remaining(&self, run: &str, wallet: &str) -> Result<Remaining> {
-        let mut connection = self.read.acquire().await?;
         let balance = self.balance(wallet).await?;
         let wallet_left = balance.balance - balance.held;
         let mut left = Remaining { run: wallet_left, task: wallet_left, project: wallet_left };
-        for (scope, _, budget) in chain(&mut connection, &run_budget(run)).await? {
-            match scope {
-                Scope::Run => left.run = left.run.min(budget.left()),
-                Scope::Task => left.task = left.task.min(budget.left()),
-                Scope::Project => left.project = left.project.min(budget.left()),
-                Scope::User => {}
+        for link in read_chain(&mut self.read().await?, &run_budget(run), None).await?.0 {
+            match link.scope {
+                Scope::Run => left.run = left.run.min(link.budget.left()),
+                Scope::Task => left.task = left.task.min(link.budget.left()),
+                Scope::Project => left.project = left.project.min(link.budget.left()),
+                Scope::User | Scope::Day | Scope::Month => {}
             }
         }
         left.task = left.task.min(left.project);
@@ -75,74 +122,104 @@ impl Store {
     }
 }
 
-/// A budget and those around it, innermost first.
-pub(super) async fn chain(tx: &mut SqliteConnection, leaf: &str) -> Result<Vec<(Scope, String, Budget)>> {
-    let mut chain = Vec::new();
-    let mut next = Some(leaf.to_owned());
-    while let Some(id) = next.take().filter(|_| chain.len() < BUDGET_DEPTH_MAX) {
-        let row =
-            sqlx::query("select scope, parent, limit_nano, spent, held from budget where id = ?").bind(&id).fetch_one(&mut *tx).await?;
-        let scope = match row.get::<&str, _>("scope") {
+/// The budgets around the run's and, where users have limits, those of the day and the month.
+pub(super) async fn read_chain(on: &mut impl crate::store::sql::Speak, leaf: &str, allowance: Option<&str>) -> Result<Chain> {
+    let rows = query(
+        "with recursive around (id, depth) as (
+             select id, 0 from budget where id = $1
+             union all select id, 10 from budget where id = $2
+             union all select budget.parent, depth + 1 from around join budget on budget.id = around.id
+                 where budget.parent is not null and depth < 14)
+         select budget.id, scope, limit_nano, spent, held, calls_limit - calls as calls_left, pause_nano
+         from around join budget on budget.id = around.id order by depth",
+    )
+    .bind(leaf)
+    .bind(allowance)
+    .all(on)
+    .await?;
+    let links = rows.iter().take(CHAIN_MAX).map(|row| Link {
+        id: row.get("id"),
+        scope: match row.get::<String>("scope").as_str() {
             "run" => Scope::Run,
             "task" => Scope::Task,
-            _ => Scope::Project,
-        };
-        next = row.get("parent");
-        chain.push((scope, id, read_budget(&row)));
-    }
-    Ok(chain)
+            "project" => Scope::Project,
+            "day" => Scope::Day,
+            _ => Scope::Month,
+        },
+        budget: read_budget(row),
+        calls_left: row.get("calls_left"),
+        pause: row.get("pause_nano"),
+    });
+    Ok(Chain(links.collect()))
 }
 
-async fn budget(connection: &mut SqliteConnection, id: &str) -> Result<Budget> {
-    let row = sqlx::query("select limit_nano, spent, held from budget where id = ?").bind(id).fetch_one(connection).await?;
-    Ok(read_budget(&row))
+fn read_budget(row: &Row) -> Budget {
+    Budget { limit: row.get("limit_nano"), spent: row.get("spent"), held: row.get("held") }
 }
 
-fn read_budget(row: &sqlx::sqlite::SqliteRow) -> Budget {
-    Budget { limit: NanoUsd(row.get("limit_nano")), spent: NanoUsd(row.get("spent")), held: NanoUsd(row.get("held")) }
-}
-
-pub(in crate::store) async fn open_budget(
-    tx: &mut SqliteConnection,
-    id: &str,
-    scope: &str,
-    parent: Option<&str>,
-    limit: NanoUsd,
-) -> Result<()> {
-    sqlx::query("insert into budget (id, scope, parent, limit_nano) values (?, ?, ?, ?) on conflict do nothing")
+pub(in crate::store) async fn open_budget(tx: &mut Tx, id: &str, scope: &str, parent: Option<&str>, limit: NanoUsd) -> Result<()> {
+    query("insert into budget (id, scope, parent, limit_nano) values ($1, $2, $3, $4) on conflict do nothing")
         .bind(id)
         .bind(scope)
         .bind(parent)
-        .bind(limit.0)
+        .bind(limit)
         .execute(tx)
         .await?;
     Ok(())
 }
 
+/// Bounds how many calls may begin within a budget: a model that costs nothing is bounded as well.
+pub(in crate::store) async fn limit_calls(tx: &mut Tx, id: &str, calls_max: i64) -> Result<()> {
+    query("update budget set calls_limit = $1 where id = $2").bind(calls_max).bind(id).execute(tx).await?;
+    Ok(())
+}
+
+/// The user's budget of this day within that of this month, as far as there are limits. Days and months are UTC's. A limit that the
+/// operator changed binds from the next call on, but never below what was spent already.
+pub(super) async fn open_allowance(tx: &mut Tx, wallet: &str, limits: UserLimits, at_ms: i64) -> Result<Option<String>> {
+    let date = date(at_ms);
+    let mut parent: Option<String> = None;
+    for (scope, limit, period) in [("month", limits.month, &date[..7]), ("day", limits.day, &date[..])] {
+        let Some(limit) = limit else { continue };
+        let id = format!("{scope}:{wallet}:{period}");
+        query(
+            "insert into budget (id, scope, parent, limit_nano) values ($1, $2, $3, $4)
+             on conflict (id) do update set
+                 limit_nano = case when $4 > budget.spent + budget.held then $4 else budget.spent + budget.held end",
+        )
+        .bind(&id)
+        .bind(scope)
+        .bind(parent.as_deref())
+        .bind(limit)
+        .execute(tx)
+        .await?;
+        parent = Some(id);
+    }
+    Ok(parent)
+}
+
+/// `2026-11-25`.
+fn date(at_ms: i64) -> String {
+    let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(at_ms).unwrap_or(0));
+    humantime::format_rfc3339_seconds(time).to_string().chars().take(10).collect()
+}
+
 /// Binds a project's budget to the accepted ceiling. What was spent before counts.
-pub(in crate::store) async fn set_ceiling(tx: &mut SqliteConnection, project: &str, ceiling: NanoUsd) -> Result<()> {
+pub(in crate::store) async fn set_ceiling(tx: &mut Tx, policy: Policy, project: &str, ceiling: NanoUsd) -> Result<()> {
     let id = project_budget(project);
-    let now = budget(&mut *tx, &id).await?;
+    let row = tx
+        .lock(
+            "select limit_nano, spent, held from budget where id = $1",
+            "select limit_nano, spent, held from budget where id = $1 for update",
+        )
+        .bind(&id)
+        .one(tx)
+        .await?;
+    let now = read_budget(&row);
     if ceiling < now.spent + now.held {
         return Err(StoreError::CeilingBelowSpent { spent: now.spent + now.held });
     }
-    sqlx::query("update budget set limit_nano = ? where id = ?").bind(ceiling.0).bind(&id).execute(tx).await?;
+    let pause = if policy.pause_percent < 100 { ceiling.percent(i64::from(policy.pause_percent)) } else { NanoUsd(i64::MAX) };
+    query("update budget set limit_nano = $1, pause_nano = $2 where id = $3").bind(ceiling).bind(pause).bind(&id).execute(tx).await?;
     Ok(())
-}
-
-pub(super) async fn add_held(tx: &mut SqliteConnection, wallet: &str, chain: &[(Scope, String, Budget)], amount: NanoUsd) -> Result<()> {
-    sqlx::query("update wallet set held = held + ? where id = ?").bind(amount.0).bind(wallet).execute(&mut *tx).await?;
-    for (_, id, _) in chain {
-        sqlx::query("update budget set held = held + ? where id = ?").bind(amount.0).bind(id).execute(&mut *tx).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn release_held(
-    tx: &mut SqliteConnection,
-    wallet: &str,
-    chain: &[(Scope, String, Budget)],
-    amount: NanoUsd,
-) -> Result<()> {
-    add_held(tx, wallet, chain, NanoUsd(-amount.0)).await
 }

@@ -1,16 +1,20 @@
-//! Money. One idea a file: [`budgets`] (what may be spent, in nested rows), [`calls`] (one model call: reserve → dispatch → settle),
-//! [`prices`], and here the wallets with their append-only entries. The CHECK constraints of `wallet` and `budget` refuse an overshoot
-//! even where this code would allow it.
+//! Money. One idea a file: [`budgets`] (what may be spent, in nested rows), [`calls`] (one model call: reserve → settle),
+//! [`corrections`] (refunds and adjustments), [`prices`], [`receipts`], and here the wallets with their append-only entries. The CHECK
+//! constraints of `wallet` and `budget` refuse an overshoot even where this code would allow it.
 
 pub mod budgets;
 mod calls;
-mod prices;
+pub mod corrections;
+pub mod prices;
+pub mod receipts;
 
-use super::{Result, Store, from_json, now_ms};
-use crate::ledger::{HOUSE_GRANTS, HOUSE_REFUNDS, NanoUsd, Usage};
+use super::{Result, Store, StoreError, Tx, now_ms, query, transaction};
+use crate::ledger::{AMOUNT_MAX, HOUSE_GRANTS, HOUSE_SALES, NanoUsd};
 pub use budgets::{Budget, run_budget};
-pub(super) use budgets::{open_budget, project_budget, set_ceiling, task_budget};
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+pub(super) use budgets::{limit_calls, open_budget, project_budget, set_ceiling, task_budget};
+pub(in crate::store) use calls::recover;
+pub(super) use corrections::{refund_run, refund_task};
+pub use receipts::Receipt;
 
 /// A wallet as its owner sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -40,65 +44,54 @@ pub struct Entry {
     pub at_ms: i64,
 }
 
-/// What a project took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Receipt {
-    /// Calls that were answered.
-    pub calls: u64,
-    /// Calls that had to be sent again because a host died; the user paid nothing for those.
-    pub lost_calls: u64,
-    /// Tokens in.
-    pub input_tokens: u64,
-    /// Tokens out.
-    pub output_tokens: u64,
-    /// What the user was charged.
-    pub charged: NanoUsd,
-    /// What was given back.
-    pub refunded: NanoUsd,
-    /// What the house paid beyond.
-    pub house: NanoUsd,
-}
-
 impl Store {
     /// Makes the wallet with a first grant, unless it is there.
     pub async fn open_wallet(&self, wallet: &str, first_grant: NanoUsd) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let made = sqlx::query("insert into wallet (id) values (?) on conflict do nothing").bind(wallet).execute(&mut *tx).await?;
-        if made.rows_affected() == 1 {
-            move_credits(&mut tx, wallet, "grant", &format!("welcome:{wallet}"), HOUSE_GRANTS, wallet, first_grant).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        bounded(first_grant)?;
+        transaction!(self, |tx| async {
+            if query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).execute(&mut tx).await? == 1 {
+                move_credits(&mut tx, wallet, "grant", &format!("welcome:{wallet}"), HOUSE_GRANTS, wallet, first_grant).await?;
+            }
+            Ok(())
+        })
     }
 
-    /// Grants credits, once for each reference.
+    /// Grants credits, once for each reference, such as a payment's id. `false`: this very grant was made before. The same reference
+    /// with another amount or wallet is an error.
     pub async fn grant(&self, wallet: &str, amount: NanoUsd, reference: &str) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        sqlx::query("insert into wallet (id) values (?) on conflict do nothing").bind(wallet).execute(&mut *tx).await?;
-        let known: i64 =
-            sqlx::query_scalar("select count(*) from entry where kind = 'grant' and ref = ?").bind(reference).fetch_one(&mut *tx).await?;
-        if known == 0 {
-            move_credits(&mut tx, wallet, "grant", reference, HOUSE_GRANTS, wallet, amount).await?;
-        }
-        tx.commit().await?;
-        Ok(known == 0)
+        bounded(amount)?;
+        transaction!(self, |tx| async {
+            query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).execute(&mut tx).await?;
+            let money = Money::lock(&mut tx, wallet).await?;
+            let known =
+                query("select wallet, amount from entry where kind = 'grant' and ref = $1").bind(reference).optional(&mut tx).await?;
+            match known.map(|row| (row.get::<String>("wallet"), row.get::<NanoUsd>("amount"))) {
+                Some((owner, granted)) if owner == wallet && granted == amount => Ok(false),
+                Some((wallet, amount)) => Err(StoreError::ReferenceUsed { reference: reference.to_owned(), amount, wallet }),
+                None => {
+                    bounded(NanoUsd(money.balance.0.saturating_add(amount.0)))?;
+                    move_credits(&mut tx, wallet, "grant", reference, HOUSE_GRANTS, wallet, amount).await?;
+                    Ok(true)
+                }
+            }
+        })
     }
 
     /// What is in a wallet.
     pub async fn balance(&self, wallet: &str) -> Result<Balance> {
-        let row = sqlx::query("select balance, held from wallet where id = ?").bind(wallet).fetch_optional(&self.read).await?;
+        let row = query("select balance, held from wallet where id = $1").bind(wallet).optional(&mut self.read().await?).await?;
         Ok(row.map_or(Balance { balance: NanoUsd::ZERO, held: NanoUsd::ZERO }, |row| Balance {
-            balance: NanoUsd(row.get("balance")),
-            held: NanoUsd(row.get("held")),
+            balance: row.get("balance"),
+            held: row.get("held"),
         }))
     }
 
     /// The last entries of a wallet, newest first.
     pub async fn entries(&self, wallet: &str, limit: u32) -> Result<Vec<Entry>> {
-        let rows = sqlx::query("select * from entry where wallet = ? order by seq desc limit ?")
+        let rows = query("select * from entry where wallet = $1 order by seq desc limit $2")
             .bind(wallet)
             .bind(limit)
-            .fetch_all(&self.read)
+            .all(&mut self.read().await?)
             .await?;
         Ok(rows
             .iter()
@@ -108,91 +101,71 @@ impl Store {
                 reference: row.get("ref"),
                 debit: row.get("debit"),
                 credit: row.get("credit"),
-                amount: NanoUsd(row.get("amount")),
+                amount: row.get("amount"),
                 at_ms: row.get("at_ms"),
             })
             .collect())
     }
+}
 
-    /// How many tasks were accepted so far in all projects, and what they cost their users together.
-    pub async fn cost_of_accepted_tasks(&self) -> Result<(u64, NanoUsd)> {
-        let row = sqlx::query(
-            "select count(*) as tasks, coalesce(sum((select coalesce(sum(charged), 0) from hold join run on run.id = hold.run
-                    where run.project = snapshot.project and run.task = snapshot.task and hold.state = 'settled')), 0) as cost
-             from snapshot",
-        )
-        .fetch_one(&self.read)
-        .await?;
-        Ok((u64::try_from(row.get::<i64, _>("tasks")).unwrap_or(0), NanoUsd(row.get("cost"))))
+/// An amount that can be added to others without leaving what an account can hold.
+fn bounded(amount: NanoUsd) -> Result<()> {
+    match amount.0 {
+        0..=AMOUNT_MAX_NANO => Ok(()),
+        _ => Err(StoreError::TooLarge(amount)),
     }
+}
 
-    /// What a project took, in all.
-    pub async fn receipt(&self, project: &str) -> Result<Receipt> {
-        let rows = sqlx::query("select state, actual, charged, usage from hold where project = ? and state in ('settled', 'lost')")
-            .bind(project)
-            .fetch_all(&self.read)
+const AMOUNT_MAX_NANO: i64 = AMOUNT_MAX.0;
+
+/// A wallet that nobody else changes until the transaction ends.
+pub(super) struct Money {
+    wallet: String,
+    balance: NanoUsd,
+    held: NanoUsd,
+    seq: i64,
+}
+
+impl Money {
+    pub(super) async fn lock(tx: &mut Tx, wallet: &str) -> Result<Money> {
+        let row = tx
+            .lock("select balance, held, seq from wallet where id = $1", "select balance, held, seq from wallet where id = $1 for update")
+            .bind(wallet)
+            .one(tx)
             .await?;
-        let mut receipt = Receipt::default();
-        for row in &rows {
-            let usage: Usage = from_json("usage", row.get("usage"))?;
-            let (actual, charged) = (NanoUsd(row.get("actual")), NanoUsd(row.get("charged")));
-            if row.get::<String, _>("state") == "lost" {
-                receipt.lost_calls += 1;
-            } else {
-                receipt.calls += 1;
-                receipt.input_tokens += usage.input + usage.cached_input + usage.cache_write;
-                receipt.output_tokens += usage.output + usage.reasoning;
-            }
-            receipt.charged += charged;
-            receipt.house += actual - charged;
-        }
-        receipt.refunded = NanoUsd(
-            sqlx::query_scalar(
-                "select coalesce(sum(amount), 0) from entry join run on run.id = entry.ref where entry.kind = 'refund' and run.project = ?",
-            )
-            .bind(project)
-            .fetch_one(&self.read)
-            .await?,
-        );
-        Ok(receipt)
+        Ok(Money { wallet: wallet.to_owned(), balance: row.get("balance"), held: row.get("held"), seq: row.get("seq") })
     }
-}
 
-/// Gives back what a task's runs were charged.
-pub(in crate::store) async fn refund_task(tx: &mut Transaction<'static, Sqlite>, project: &str, task: &str) -> Result<()> {
-    let runs: Vec<String> = sqlx::query_scalar("select id from run where project = ? and task = ? order by number")
-        .bind(project)
-        .bind(task)
-        .fetch_all(&mut **tx)
-        .await?;
-    for run in runs {
-        refund_run(tx, &run).await?;
+    fn left(&self) -> NanoUsd {
+        self.balance - self.held
     }
-    Ok(())
-}
 
-/// Gives back what a run was charged, once. The ceiling stays as it was: a refund pays for mistakes, not for more work.
-pub(in crate::store) async fn refund_run(tx: &mut Transaction<'static, Sqlite>, run: &str) -> Result<()> {
-    let known: i64 =
-        sqlx::query_scalar("select count(*) from entry where kind = 'refund' and ref = ?").bind(run).fetch_one(&mut **tx).await?;
-    let charged = sqlx::query("select wallet, sum(charged) as charged from hold where run = ? and state = 'settled' group by wallet")
-        .bind(run)
-        .fetch_optional(&mut **tx)
-        .await?;
-    match charged {
-        Some(row) if known == 0 => {
-            let wallet: String = row.get("wallet");
-            move_credits(tx, &wallet, "refund", run, HOUSE_REFUNDS, &wallet, NanoUsd(row.get("charged"))).await
+    /// Holds more, or less.
+    async fn hold(&self, tx: &mut Tx, amount: NanoUsd) -> Result<()> {
+        query("update wallet set held = held + $1 where id = $2").bind(amount).bind(&self.wallet).execute(tx).await?;
+        Ok(())
+    }
+
+    /// Releases a hold and takes what the call was charged, in one step.
+    async fn charge(self, tx: &mut Tx, held: NanoUsd, reference: &str, charged: NanoUsd) -> Result<()> {
+        if charged == NanoUsd::ZERO {
+            return self.hold(tx, -held).await;
         }
-        _ => Ok(()),
+        query("update wallet set held = held - $1, balance = balance - $2, seq = seq + 1 where id = $3")
+            .bind(held)
+            .bind(charged)
+            .bind(&self.wallet)
+            .execute(tx)
+            .await?;
+        append(tx, &self.wallet, self.seq + 1, "charge", reference, &self.wallet, HOUSE_SALES, charged).await
     }
 }
 
 /// Appends one entry and moves the wallet's balance by it. An amount of zero makes no entry.
 async fn move_credits(
-    tx: &mut SqliteConnection,
+    tx: &mut Tx,
     wallet: &str,
-    kind: &str,
+    kind: &'static str,
     reference: &str,
     debit: &str,
     credit: &str,
@@ -202,23 +175,37 @@ async fn move_credits(
         return Ok(());
     }
     let change = match (debit == wallet, credit == wallet) {
-        (true, _) => -amount.0,
-        (_, true) => amount.0,
-        _ => 0,
+        (true, _) => -amount,
+        (_, true) => amount,
+        _ => NanoUsd::ZERO,
     };
-    let seq: i64 = sqlx::query_scalar("update wallet set seq = seq + 1, balance = balance + ? where id = ? returning seq")
+    let seq: i64 = query("update wallet set seq = seq + 1, balance = balance + $1 where id = $2 returning seq")
         .bind(change)
         .bind(wallet)
-        .fetch_one(&mut *tx)
+        .scalar(tx)
         .await?;
-    sqlx::query("insert into entry (wallet, seq, kind, ref, debit, credit, amount, at_ms) values (?, ?, ?, ?, ?, ?, ?, ?)")
+    append(tx, wallet, seq, kind, reference, debit, credit, amount).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "one for each column of an entry, all of them given")]
+async fn append(
+    tx: &mut Tx,
+    wallet: &str,
+    seq: i64,
+    kind: &'static str,
+    reference: &str,
+    debit: &str,
+    credit: &str,
+    amount: NanoUsd,
+) -> Result<()> {
+    query("insert into entry (wallet, seq, kind, ref, debit, credit, amount, at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(wallet)
         .bind(seq)
         .bind(kind)
         .bind(reference)
         .bind(debit)
         .bind(credit)
-        .bind(amount.0)
+        .bind(amount)
         .bind(now_ms())
         .execute(tx)
         .await?;

@@ -1,0 +1,164 @@
+//! Which processes live, and the recovery of what dead ones left open.
+//!
+//! A process that may hold money is a *boot*. As long as it lives it holds a lock that the operating system or the database server
+//! frees when it ends, however it ends: a lock file beside an embedded database, an advisory lock of a session in PostgreSQL. A hold is
+//! recovered only when its boot's lock is free, so two processes that recover at once, or one that recovers while another works, can't
+//! take a living hold away.
+
+use super::sql::{Database, Speak, postgres::Session};
+use super::{Result, Store, StoreError, Tx, ledger, now_ms, query, transaction};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Locked by the one process that works on projects.
+const WORKER_LOCK: &str = "worker.lock";
+/// One lock file for each process that may hold money.
+const BOOTS: &str = "boots";
+/// What the advisory lock of the one worker is made from.
+const WORKER: &str = "atelier worker";
+
+/// A living process. Dropping it says that it ended.
+#[derive(Debug)]
+pub struct Boot {
+    /// Random.
+    pub id: String,
+    _lock: Lock,
+}
+
+/// The right to work on projects.
+#[derive(Debug)]
+pub struct Worker {
+    _lock: Lock,
+}
+
+#[derive(Debug)]
+enum Lock {
+    File { _held: File },
+    Session { _held: Session },
+}
+
+impl Store {
+    /// The right to work on projects; `None` while another process has it.
+    pub async fn become_worker(&self) -> Result<Option<Worker>> {
+        let lock = match &self.directory {
+            Some(directory) => lock_file(&directory.join(WORKER_LOCK))?.map(|file| Lock::File { _held: file }),
+            None => self.lock_session(WORKER).await?,
+        };
+        Ok(lock.map(|lock| Worker { _lock: lock }))
+    }
+
+    /// Registers this process as one that may hold money.
+    pub async fn begin_boot(&self) -> Result<Boot> {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let lock = match &self.directory {
+            Some(directory) => {
+                let boots = directory.join(BOOTS);
+                std::fs::create_dir_all(&boots).map_err(|error| StoreError::LockFile { path: boots.clone(), error })?;
+                let file = lock_file(&boots.join(&id))?.map(|file| Lock::File { _held: file });
+                remove_dead_locks(&boots, &id)?;
+                file
+            }
+            None => self.lock_session(&id).await?,
+        };
+        let lock = lock.ok_or_else(|| StoreError::Undone("a new lock is held already".to_owned()))?;
+        self.register_boot(&id).await?;
+        Ok(Boot { id, _lock: lock })
+    }
+
+    /// Writes a boot's row, which its holds refer to.
+    pub async fn register_boot(&self, boot: &str) -> Result<()> {
+        transaction!(self, |tx| async {
+            query("insert into boot (id, started_ms) values ($1, $2) on conflict do nothing")
+                .bind(boot)
+                .bind(now_ms())
+                .execute(&mut tx)
+                .await
+        })?;
+        Ok(())
+    }
+
+    /// Ends what dead processes left open, and says how many holds those were.
+    pub async fn recover_dead(&self) -> Result<u32> {
+        let mut recovered = 0;
+        for boot in self.boots_with_holds().await? {
+            recovered += self.recover(&boot).await?;
+        }
+        Ok(recovered)
+    }
+
+    /// Ends what this boot left open, unless it lives.
+    pub async fn recover(&self, boot: &str) -> Result<u32> {
+        transaction!(self, |tx| async {
+            if self.lives(&mut tx, boot).await? {
+                return Ok(0);
+            }
+            ledger::recover(&mut tx, boot).await
+        })
+    }
+
+    /// Boots with open holds whose process lives.
+    pub async fn living_boots(&self) -> Result<Vec<String>> {
+        let mut living = Vec::new();
+        for boot in self.boots_with_holds().await? {
+            let mut tx = self.begin().await?;
+            if self.lives(&mut tx, &boot).await? {
+                living.push(boot);
+            }
+        }
+        Ok(living)
+    }
+
+    async fn boots_with_holds(&self) -> Result<Vec<String>> {
+        query("select distinct boot from hold where state in ('reserved', 'dispatched') order by boot")
+            .scalars(&mut self.read().await?)
+            .await
+    }
+
+    /// Whether the boot's lock is held. In PostgreSQL a free one is taken until the transaction ends, so that nobody else recovers the
+    /// same boot meanwhile.
+    async fn lives(&self, tx: &mut Tx, boot: &str) -> Result<bool> {
+        match &self.directory {
+            Some(directory) => {
+                let path = directory.join(BOOTS).join(boot);
+                Ok(path.exists() && lock_file(&path)?.is_none())
+            }
+            None => Ok(!take_advisory(tx, "pg_try_advisory_xact_lock", boot).await?),
+        }
+    }
+
+    async fn lock_session(&self, name: &str) -> Result<Option<Lock>> {
+        let Database::Postgres(pool) = &self.database else { return Ok(None) };
+        let mut session = Session::open(pool).await?;
+        let locked = take_advisory(&mut session, "pg_try_advisory_lock", name).await?;
+        Ok(locked.then_some(Lock::Session { _held: session }))
+    }
+}
+
+async fn take_advisory(on: &mut impl Speak, function: &'static str, name: &str) -> Result<bool> {
+    let sql = format!("select cast({function}(hashtextextended($1, 0)) as integer)::bigint");
+    Ok(super::query_made(sql).bind(name).scalar::<i64>(on).await? == 1)
+}
+
+/// The file, locked; `None` if another process has it.
+fn lock_file(path: &Path) -> Result<Option<File>> {
+    let failed = |error| StoreError::LockFile { path: path.to_owned(), error };
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// A lock file that nobody holds says nothing any more: a boot without one is as dead as one whose file is free.
+fn remove_dead_locks(boots: &PathBuf, own: &str) -> Result<()> {
+    let failed = |error| StoreError::LockFile { path: boots.clone(), error };
+    for entry in std::fs::read_dir(boots).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        // Somebody else may tidy up at the same time.
+        if !path.ends_with(own) && path.exists() && lock_file(&path)?.is_some() {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}

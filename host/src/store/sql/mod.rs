@@ -1,0 +1,242 @@
+//! One small face over SQLite and PostgreSQL, so that each rule of money and each step of a project is written once.
+//!
+//! The statements are the common subset of both (numbered parameters, `on conflict`, `returning`, recursive `with`); what differs is
+//! here: how a transaction begins ([`sqlite`], [`postgres`]) and how a row is locked ([`Tx::lock`]). Reading order: [`Query`],
+//! [`Database`], [`Tx`].
+
+pub(super) mod group;
+pub(super) mod postgres;
+mod row;
+pub(super) mod sqlite;
+
+use super::{Result, StoreError};
+pub(super) use row::{FromRow, Row};
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// A number, an amount, a time or a truth value.
+    Int(Option<i64>),
+    /// A text.
+    Text(Option<String>),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+macro_rules! value_from {
+    ($($kind:ty => |$value:ident| $made:expr;)*) => {
+        $(impl From<$kind> for Value {
+            fn from($value: $kind) -> Value {
+                $made
+            }
+        })*
+    };
+}
+
+value_from! {
+    i64 => |value| Value::Int(Some(value));
+    u32 => |value| Value::Int(Some(i64::from(value)));
+    bool => |value| Value::Int(Some(i64::from(value)));
+    // What does not fit is no count of anything; the largest number is refused or shown, never wrapped.
+    u64 => |value| Value::Int(Some(i64::try_from(value).unwrap_or(i64::MAX)));
+    crate::ledger::NanoUsd => |value| Value::Int(Some(value.0));
+    Option<i64> => |value| Value::Int(value);
+    Option<u32> => |value| Value::Int(value.map(i64::from));
+    &str => |value| Value::Text(Some(storable(value.to_owned())));
+    &String => |value| Value::Text(Some(storable(value.clone())));
+    String => |value| Value::Text(Some(storable(value)));
+    Option<&str> => |value| Value::Text(value.map(|text| storable(text.to_owned())));
+    Option<String> => |value| Value::Text(value.map(storable));
+    &Option<String> => |value| Value::Text(value.clone().map(storable));
+    Vec<u8> => |value| Value::Bytes(value);
+}
+
+/// PostgreSQL's texts have no NUL; both stores keep the same replacement, so that nothing depends on which one is there.
+fn storable(text: String) -> String {
+    match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}"),
+        false => text,
+    }
+}
+
+/// A statement with its parameters `$1`, `$2`, …
+pub(super) struct Query {
+    sql: sqlx::SqlStr,
+    values: Vec<Value>,
+}
+
+/// A statement that is written out in the code.
+pub(super) fn query(sql: &'static str) -> Query {
+    Query { sql: sqlx::SqlSafeStr::into_sql_str(sql), values: Vec::new() }
+}
+
+/// A statement put together from constants of the code; what comes from outside is bound.
+pub(super) fn query_made(sql: String) -> Query {
+    Query { sql: sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values: Vec::new() }
+}
+
+/// Runs one statement on either connection.
+macro_rules! on_link {
+    ($query:expr, $link:expr, |$bound:ident, $connection:ident| $run:expr) => {
+        match $link {
+            Link::Sqlite($connection) => {
+                let mut $bound = sqlx::query::<sqlx::Sqlite>($query.sql);
+                for value in $query.values {
+                    $bound = match value {
+                        Value::Int(number) => $bound.bind(number),
+                        Value::Text(text) => $bound.bind(text),
+                        Value::Bytes(bytes) => $bound.bind(bytes),
+                    };
+                }
+                $run
+            }
+            Link::Postgres($connection) => {
+                let mut $bound = sqlx::query::<sqlx::Postgres>($query.sql);
+                for value in $query.values {
+                    $bound = match value {
+                        Value::Int(number) => $bound.bind(number),
+                        Value::Text(text) => $bound.bind(text),
+                        Value::Bytes(bytes) => $bound.bind(bytes),
+                    };
+                }
+                $run
+            }
+        }
+    };
+}
+
+impl Query {
+    /// Gives the next parameter.
+    pub(super) fn bind(mut self, value: impl Into<Value>) -> Query {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Runs it and says how many rows it touched.
+    pub(super) async fn execute(self, on: &mut impl Speak) -> Result<u64> {
+        let done = on_link!(self, on.link(), |bound, connection| bound.execute(connection).await?.rows_affected());
+        Ok(done)
+    }
+
+    /// Every row.
+    pub(super) async fn all(self, on: &mut impl Speak) -> Result<Vec<Row>> {
+        let rows =
+            on_link!(self, on.link(), |bound, connection| { bound.fetch_all(connection).await?.into_iter().map(Row::from).collect() });
+        Ok(rows)
+    }
+
+    /// The row, if there is one.
+    pub(super) async fn optional(self, on: &mut impl Speak) -> Result<Option<Row>> {
+        let row = on_link!(self, on.link(), |bound, connection| bound.fetch_optional(connection).await?.map(Row::from));
+        Ok(row)
+    }
+
+    /// The row that must be there.
+    pub(super) async fn one(self, on: &mut impl Speak) -> Result<Row> {
+        self.optional(on).await?.ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// The first column of the row that must be there.
+    pub(super) async fn scalar<T: FromRow>(self, on: &mut impl Speak) -> Result<T> {
+        Ok(self.one(on).await?.at(0))
+    }
+
+    /// The first column of every row.
+    pub(super) async fn scalars<T: FromRow>(self, on: &mut impl Speak) -> Result<Vec<T>> {
+        Ok(self.all(on).await?.iter().map(|row| row.at(0)).collect())
+    }
+}
+
+/// A connection of either kind.
+pub(super) enum Link<'c> {
+    /// To a file.
+    Sqlite(&'c mut SqliteConnection),
+    /// To a server.
+    Postgres(&'c mut PgConnection),
+}
+
+/// What statements can be run on.
+pub(super) trait Speak {
+    /// The connection behind it.
+    fn link(&mut self) -> Link<'_>;
+}
+
+/// Where everything is stored.
+#[derive(Clone, Debug)]
+pub(super) enum Database {
+    /// One file, for one machine.
+    Sqlite(sqlite::Sqlite),
+    /// A server, for many.
+    Postgres(sqlx::PgPool),
+}
+
+impl Database {
+    /// Begins a transaction. Dropping it undoes it.
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        match self {
+            Database::Sqlite(database) => Ok(Tx::Sqlite(database.begin().await?)),
+            Database::Postgres(pool) => Ok(Tx::Postgres(postgres::begin(pool).await?)),
+        }
+    }
+
+    /// A connection to read what is committed.
+    pub(super) async fn read(&self) -> Result<Read> {
+        match self {
+            Database::Sqlite(database) => Ok(Read::Sqlite(database.read().await?)),
+            Database::Postgres(pool) => Ok(Read::Postgres(pool.acquire().await?)),
+        }
+    }
+}
+
+/// A transaction under way.
+pub(super) enum Tx {
+    /// A part of the file's current group of transactions.
+    Sqlite(group::Member),
+    /// One of its own.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Speak for Tx {
+    fn link(&mut self) -> Link<'_> {
+        match self {
+            Tx::Sqlite(member) => Link::Sqlite(member.connection()),
+            Tx::Postgres(transaction) => Link::Postgres(&mut *transaction),
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it last. It has, when this returns.
+    pub(super) async fn commit(self) -> Result<()> {
+        match self {
+            Tx::Sqlite(member) => member.commit().await,
+            Tx::Postgres(transaction) => Ok(transaction.commit().await?),
+        }
+    }
+
+    /// A select whose row stays as it is until the transaction ends. SQLite has one writer at a time, so there it is a plain select.
+    pub(super) fn lock(&self, sqlite: &'static str, postgres: &'static str) -> Query {
+        match self {
+            Tx::Sqlite(_) => query(sqlite),
+            Tx::Postgres(_) => query(postgres),
+        }
+    }
+}
+
+/// A connection that only reads.
+pub(super) enum Read {
+    /// To the file.
+    Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
+    /// To the server.
+    Postgres(sqlx::pool::PoolConnection<sqlx::Postgres>),
+}
+
+impl Speak for Read {
+    fn link(&mut self) -> Link<'_> {
+        match self {
+            Read::Sqlite(connection) => Link::Sqlite(&mut *connection),
+            Read::Postgres(connection) => Link::Postgres(&mut *connection),
+        }
+    }
+}

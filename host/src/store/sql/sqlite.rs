@@ -1,0 +1,56 @@
+//! The store of one machine: one SQLite file, one writer, a few readers beside it.
+
+use super::super::Result;
+use super::group::{Member, Writer};
+use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+use std::time::Duration;
+
+/// Reads beside the writer; more would only wait for the same two cores.
+const READERS_MAX: u32 = 4;
+/// How long a statement waits for another process's transaction, which is a few milliseconds long.
+const BUSY_TIMEOUT_S: u64 = 10;
+
+/// The database of one data directory.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Sqlite {
+    writer: Writer,
+    write: SqlitePool,
+    read: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the file, making and migrating it where needed.
+    pub(in crate::store) async fn open(file: &Path) -> Result<Sqlite> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: a transaction that was acknowledged survives a crash of the machine as far as the disk keeps its word.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S));
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("../migrations/sqlite").run(&write).await.map_err(super::super::migration_failed)?;
+        let read = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await?;
+        Ok(Sqlite { writer: Writer::new(write.clone()), write, read })
+    }
+
+    /// Begins a transaction that no other writer can overtake.
+    pub(super) async fn begin(&self) -> Result<Member> {
+        self.writer.begin().await
+    }
+
+    /// A connection that sees what is committed.
+    pub(super) async fn read(&self) -> Result<PoolConnection<sqlx::Sqlite>> {
+        Ok(self.read.acquire().await?)
+    }
+
+    /// Lets the file grow no further, to see what a full disk does.
+    pub(in crate::store) async fn limit_pages(&self, pages: i64) -> Result<()> {
+        sqlx::query(sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"))).execute(&self.write).await?;
+        Ok(())
+    }
+}
