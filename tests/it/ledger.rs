@@ -57,8 +57,8 @@ struct World {
     price: Price,
     model: Model,
     runs: Vec<String>,
-    /// Open calls and whether a request of theirs is under way.
-    open: Vec<(CallId, bool)>,
+    /// Open calls and their request that is under way.
+    open: Vec<(CallId, Option<String>)>,
     /// Settled calls.
     settled: Vec<CallId>,
     refunded: BTreeSet<String>,
@@ -135,8 +135,8 @@ impl World {
     }
 
     async fn apply(&mut self, step: Step) {
-        let picked = |open: &Vec<(CallId, bool)>, number: usize, sent: bool| {
-            (!open.is_empty()).then(|| number % open.len()).filter(|index| open[*index].1 == sent)
+        let picked = |open: &Vec<(CallId, Option<String>)>, number: usize, sent: bool| {
+            (!open.is_empty()).then(|| number % open.len()).filter(|index| open[*index].1.is_some() == sent)
         };
         match step {
             Step::Grant(amount) => {
@@ -156,24 +156,22 @@ impl World {
                 };
                 assert_eq!(got, expected, "{ask:?}");
                 self.model.reserved(&ask.run, &reserved);
-                if let Reserved::Held { call, .. } = reserved {
-                    self.open.push((call, true));
+                if let Reserved::Held { call, request_id, .. } = reserved {
+                    self.open.push((call, Some(request_id)));
                 }
             }
             Step::NotAccepted(number) => {
                 if let Some(index) = picked(&self.open, number, true) {
-                    let call = self.open[index].0.clone();
-                    self.seq += 1;
-                    let id = self.store.dispatch(&call, self.seq + 10, &route()).await.expect("one more request");
-                    self.store.void_attempt(&call, &id, "status 503").await.expect("voided");
-                    self.open[index].1 = false;
+                    let (call, request) = &mut self.open[index];
+                    let request = request.take().expect("a request is under way");
+                    self.store.void_attempt(call, &request, "status 503").await.expect("voided");
                 }
             }
             Step::SentAgain(number) => {
                 if let Some(index) = picked(&self.open, number, false) {
                     self.seq += 1;
-                    self.store.dispatch(&self.open[index].0, self.seq + 10, &route()).await.expect("dispatched");
-                    self.open[index].1 = true;
+                    let request = self.store.dispatch(&self.open[index].0, self.seq + 10, &route()).await.expect("dispatched");
+                    self.open[index].1 = Some(request);
                 }
             }
             Step::Settle { call, input, output, estimated } => {

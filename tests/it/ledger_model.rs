@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 /// One budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    pub limit: i64,
-    pub spent: i64,
-    pub held: i64,
+pub(crate) struct Budget {
+    pub(crate) limit: i64,
+    pub(crate) spent: i64,
+    pub(crate) held: i64,
 }
 
 impl Budget {
@@ -26,11 +26,11 @@ struct Open {
 
 /// One wallet with one project.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub(crate) struct Model {
     rates: Rates,
-    pub balance: i64,
-    pub held: i64,
-    pub project: Budget,
+    pub(crate) balance: i64,
+    pub(crate) held: i64,
+    pub(crate) project: Budget,
     tasks: BTreeMap<&'static str, Budget>,
     runs: BTreeMap<String, (Option<&'static str>, Budget)>,
     open: BTreeMap<String, Open>,
@@ -43,7 +43,7 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(rates: Rates, balance: i64, project: i64, refund_limit: i64) -> Model {
+    pub(crate) fn new(rates: Rates, balance: i64, project: i64, refund_limit: i64) -> Model {
         Model {
             rates,
             balance,
@@ -59,7 +59,7 @@ impl Model {
         }
     }
 
-    pub fn open_run(&mut self, run: &str, task: Option<&'static str>, task_limit: i64, run_limit: i64) {
+    pub(crate) fn open_run(&mut self, run: &str, task: Option<&'static str>, task_limit: i64, run_limit: i64) {
         let budget = |limit| Budget { limit, spent: 0, held: 0 };
         if let Some(task) = task {
             self.tasks.entry(task).or_insert_with(|| budget(task_limit));
@@ -67,19 +67,19 @@ impl Model {
         self.runs.insert(run.to_owned(), (task, budget(run_limit)));
     }
 
-    pub fn grant(&mut self, amount: i64) {
+    pub(crate) fn grant(&mut self, amount: i64) {
         self.balance += amount;
     }
 
     /// Says what a reservation must answer: how much is held and how much output it is for, or nothing.
-    pub fn reserve(&mut self, ask: &Reserve) -> Option<(i64, u64)> {
+    pub(crate) fn reserve(&mut self, ask: &Reserve) -> Option<(i64, u64)> {
         let left = NanoUsd(self.left(&ask.run));
         let useful = ask.output_tokens_min.min(ask.output_tokens);
         let (output, amount) = fit(&self.rates, ask.input_tokens, ask.output_tokens, useful, left)?;
         Some((amount.0, output))
     }
 
-    pub fn reserved(&mut self, run: &str, reserved: &Reserved) {
+    pub(crate) fn reserved(&mut self, run: &str, reserved: &Reserved) {
         if let Reserved::Held { call, amount, .. } = reserved {
             self.move_all(run, amount.0, 0);
             self.open.insert(name(call), Open { run: run.to_owned(), amount: amount.0 });
@@ -87,7 +87,7 @@ impl Model {
     }
 
     /// Settles a call and says what must be charged.
-    pub fn settle(&mut self, call: &CallId, usage: &Usage, estimated: bool) -> i64 {
+    pub(crate) fn settle(&mut self, call: &CallId, usage: &Usage, estimated: bool) -> i64 {
         let open = self.open.remove(&name(call)).expect("an open call");
         let charged = self.rates.cost(usage).0.min(open.amount + self.left(&open.run));
         self.move_all(&open.run, -open.amount, charged);
@@ -100,19 +100,19 @@ impl Model {
     }
 
     /// Gives a hold back, whether it was void or lost.
-    pub fn release(&mut self, call: &CallId) {
+    pub(crate) fn release(&mut self, call: &CallId) {
         let open = self.open.remove(&name(call)).expect("an open call");
         self.move_all(&open.run, -open.amount, 0);
     }
 
-    pub fn host_dies(&mut self) {
+    pub(crate) fn host_dies(&mut self) {
         for (_, open) in std::mem::take(&mut self.open) {
             self.move_all(&open.run, -open.amount, 0);
         }
     }
 
     /// Corrects an estimate and says what the user gets back; `None` if this call can't be corrected.
-    pub fn adjust(&mut self, call: &CallId, usage: &Usage, run_is_refunded: bool) -> Option<i64> {
+    pub(crate) fn adjust(&mut self, call: &CallId, usage: &Usage, run_is_refunded: bool) -> Option<i64> {
         let charged = self.estimated.remove(&name(call))?;
         let back = if run_is_refunded { 0 } else { (charged - self.rates.cost(usage).0).max(0) };
         self.balance += back;
@@ -121,7 +121,7 @@ impl Model {
     }
 
     /// Refunds a run within what is allowed for a day.
-    pub fn refund(&mut self, run: &str) {
+    pub(crate) fn refund(&mut self, run: &str) {
         let (charged, adjusted) = self.charged.get(run).copied().unwrap_or_default();
         let amount = (charged - adjusted).min(self.refund_limit - self.refunded).max(0);
         self.refunded += amount;
@@ -129,7 +129,7 @@ impl Model {
     }
 
     /// Binds another ceiling, if it covers what is spent and held.
-    pub fn ceiling(&mut self, limit: i64) -> bool {
+    pub(crate) fn ceiling(&mut self, limit: i64) -> bool {
         let good = limit >= self.project.spent + self.project.held;
         if good {
             self.project.limit = limit;

@@ -142,6 +142,7 @@ impl Cluster {
 fn binaries() -> PathBuf {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = debian.chain(std::env::split_paths(&path)).filter(|folder| folder.join("initdb").exists()).max();
+    let complete = |folder: &PathBuf| ["initdb", "postgres", "pg_isready", "psql"].iter().all(|name| folder.join(name).exists());
+    let found = debian.chain(std::env::split_paths(&path)).find(complete);
     found.expect("PostgreSQL is missing; `make postgres` installs it (Debian's package `postgresql`)")
 }

@@ -61,7 +61,7 @@ const RULES: &[Rule] = &[
         "all accounts together are zero",
         "select 'sum ' || total from (select
             (select coalesce(sum(balance), 0) from wallet)
-          + (select coalesce(sum(case when credit like 'house:%' then amount else 0 end) - sum(case when debit like 'house:%' then amount else 0 end), 0) from entry) as total)
+          + (select coalesce(sum(case when credit like 'house:%' then amount else 0 end) - sum(case when debit like 'house:%' then amount else 0 end), 0) from entry) as total) sums
          where total <> 0",
     ),
     (
@@ -147,6 +147,7 @@ impl Store {
                 .map(|boot| format!("boot {boot} is gone; `atelier resume` recovers its holds"))
                 .collect(),
         });
+        tx.rollback().await;
         Ok(invariants)
     }
 

@@ -208,9 +208,13 @@ macro_rules! transaction {
                 #[allow(unused_mut, reason = "some work takes the transaction by itself")]
                 let mut $tx = $store.begin().await?;
                 let done: crate::store::Result<_> = $work.await;
-                let done = done?;
-                $tx.commit().await?;
-                Ok(done)
+                match done {
+                    Ok(done) => $tx.commit().await.map(|()| done),
+                    Err(error) => {
+                        $tx.rollback().await;
+                        Err(error)
+                    }
+                }
             };
             let result: crate::store::Result<_> = result.await;
             match result {

@@ -104,6 +104,7 @@ impl Store {
             if self.lives(&mut tx, &boot).await? {
                 living.push(boot);
             }
+            tx.rollback().await;
         }
         Ok(living)
     }

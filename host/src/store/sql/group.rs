@@ -152,6 +152,13 @@ impl Member {
         committed.await.unwrap_or_else(|_| Err(StoreError::Undone("a writer left".to_owned())))
     }
 
+    /// Takes the work back at once.
+    pub(super) async fn rollback(mut self) {
+        if let Some(mut group) = self.group.take() {
+            group.undo_unfinished().await;
+        }
+    }
+
     /// Leaves the group; what was done is undone by whoever comes next, at the latest by the commit.
     fn give_back(&mut self) {
         if let Some(group) = self.group.take() {

@@ -122,7 +122,7 @@ impl Query {
     /// Every row.
     pub(super) async fn all(self, on: &mut impl Speak) -> Result<Vec<Row>> {
         let rows =
-            on_link!(self, on.link(), |bound, connection| { bound.fetch_all(connection).await?.into_iter().map(Row::from).collect() });
+            on_link!(self, on.link(), |bound, connection| bound.fetch_all(connection).await?.into_iter().map(Row::from).collect());
         Ok(rows)
     }
 
@@ -212,6 +212,14 @@ impl Tx {
         match self {
             Tx::Sqlite(member) => member.commit().await,
             Tx::Postgres(transaction) => Ok(transaction.commit().await?),
+        }
+    }
+
+    /// Takes everything back. A transaction that is dropped is taken back as well, but only a little later.
+    pub(super) async fn rollback(self) {
+        match self {
+            Tx::Sqlite(member) => member.rollback().await,
+            Tx::Postgres(transaction) => drop(transaction.rollback().await),
         }
     }
 
