@@ -2,6 +2,7 @@
 
 mod commands;
 mod conversations;
+mod dialects;
 mod faults;
 mod ledger;
 mod ledger_model;

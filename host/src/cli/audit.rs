@@ -13,13 +13,29 @@ pub(super) struct AuditArguments {
     /// A provider's record, one JSON object a line with `served`, `request_id` and `usage`
     #[arg(long, value_name = "FILE")]
     provider_log: Option<PathBuf>,
+    /// Count every call's cost once more from its tokens and its price
+    #[arg(long)]
+    recompute: bool,
+    /// Correct calls that were charged by an estimate, from the provider's record
+    #[arg(long, requires = "provider_log")]
+    adjust: bool,
     #[command(flatten)]
     json: Json,
 }
 
 pub(super) async fn audit(settings: Settings, arguments: AuditArguments) -> Result<Exit> {
     let reader = Reader::open(settings).await?;
-    let invariants = reader.store.audit(&reader.store.living_boots().await?).await?;
+    let mut invariants = reader.store.audit(&reader.store.living_boots().await?).await?;
+    if arguments.recompute {
+        let (calls, recomputed) = reader.store.recompute().await?;
+        eprintln!("{calls} calls counted once more");
+        invariants.push(recomputed);
+    }
+    if let (true, Some(path)) = (arguments.adjust, &arguments.provider_log) {
+        let (corrected, user) = reader.store.adjust_from_log(&lines(path)?).await?;
+        eprintln!("{corrected} estimates corrected, {user} given back");
+    }
+    let counts = reader.store.call_counts().await?;
     let comparison = match &arguments.provider_log {
         Some(path) => Some(reader.store.compare_with_provider(&lines(path)?).await?),
         None => None,
@@ -27,7 +43,7 @@ pub(super) async fn audit(settings: Settings, arguments: AuditArguments) -> Resu
     let broken = invariants.iter().map(|invariant| invariant.violations.len()).sum::<usize>()
         + comparison.as_ref().map_or(0, |comparison| comparison.violations.len());
     if arguments.json.json {
-        print_json(&serde_json::json!({ "invariants": invariants, "provider": comparison }))?;
+        print_json(&serde_json::json!({ "invariants": invariants, "provider": comparison, "calls": counts }))?;
     } else {
         for invariant in &invariants {
             println!("{:<4} {} {}", invariant.id, if invariant.violations.is_empty() { "holds " } else { "BROKEN" }, invariant.claim);
@@ -47,6 +63,9 @@ pub(super) async fn audit(settings: Settings, arguments: AuditArguments) -> Resu
             for violation in &comparison.violations {
                 println!("       {violation}");
             }
+        }
+        for count in &counts {
+            println!("calls {} {}: {}", count.state, count.usage_source.as_deref().unwrap_or("-"), count.calls);
         }
         println!("{} invariants, {broken} violations", invariants.len());
     }

@@ -4,7 +4,9 @@ mod audit;
 mod credits;
 mod demo;
 mod doctor;
+mod keys;
 mod plugin;
+mod prices;
 mod project;
 mod run;
 mod terminal;
@@ -50,6 +52,12 @@ enum Command {
     /// Grant and look at credits
     #[command(subcommand)]
     Credits(credits::CreditsCommand),
+    /// Keys of model providers
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// What model calls cost
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Check the ledger's invariants
     Audit(audit::AuditArguments),
     /// Run a delivery's checks again, and find out whether it was changed
@@ -126,6 +134,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Show(arguments) => project::show(settings, arguments).await,
         Command::Cancel(arguments) => project::cancel(settings, arguments).await,
         Command::Credits(command) => credits::credits(settings, command).await,
+        Command::Keys(command) => keys::keys(settings, command).await,
+        Command::Prices(command) => prices::prices(settings, command).await,
         Command::Audit(arguments) => audit::audit(settings, arguments).await,
         Command::Verify(arguments) => verify::verify(settings, arguments).await,
         Command::Plugin(command) => plugin::plugin(&settings, command),

@@ -111,7 +111,10 @@ pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
         0 => "a guess: too few tasks were measured on this machine yet".to_owned(),
         measured => format!("from {measured} finished tasks"),
     };
-    eprintln!("\nPrice: about {} ({basis}), {} spent so far. Proposed ceiling: {}.", quote.expected, quote.spent, quote.ceiling);
+    eprintln!(
+        "\nPrice: about {}, between {} and {} ({basis}), {} spent so far. Proposed ceiling: {}.",
+        quote.expected, quote.low, quote.high, quote.spent, quote.ceiling
+    );
     if unchecked > 0 {
         eprintln!(
             "{unchecked} of {} requirements can't be checked by running code here; the report will say unverified.",

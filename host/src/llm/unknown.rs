@@ -1,75 +1,37 @@
-//! Who pays where nobody knows what a provider did: the request left, and its answer or its end never came. A written policy for each
-//! provider's format, instead of a guess in the middle of the code. `documentation/ddd.md` shows the same table; a test compares them.
-//!
-//! The rule behind it: a user pays for text that was there to be seen, never for silence. What the providers bill for silence is the
-//! house's, booked as an estimate (`house:lost`) and corrected when the provider's own record is compared.
+//! What to do when nobody knows how a call ended: the request left, and no whole answer came back. The provider may have billed
+//! it, so somebody pays; this table says who, for each dialect and each way to lose an answer, and why. Until something was seen
+//! the house pays, because a user cannot be asked to pay for nothing; what was seen the user pays, as an estimate, because it was
+//! made for them.
 
 use super::dialects::Dialect;
+use Dialect::{Anthropic, Gemini, Ollama, OpenAi};
+use Outcome::{CutAfterText, HostDied, LostBeforeAnswer, NoFirstByte, StoppedAfterText, StoppedBeforeText, Unreadable};
+use Resolution::{HousePays, UserPaysEstimate};
 
-/// How a call ended whose outcome is unknown.
+/// How far a call had come when its end was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// No byte of an answer came: too slow, or the connection was lost.
-    NoAnswer,
-    /// Something came that is no answer.
+    /// It was sent, and not a byte came back in time.
+    NoFirstByte,
+    /// The connection broke after it was sent and before any text.
+    LostBeforeAnswer,
+    /// What came back was not in the provider's format from the start.
     Unreadable,
-    /// The stream broke or fell silent after some text.
+    /// The answer was cut off after some text.
     CutAfterText,
-    /// We stopped it before any text was seen.
+    /// It was stopped from here before any text.
     StoppedBeforeText,
-    /// We stopped it after some text: the user cancelled, or the agent broke a limit.
+    /// It was stopped from here after some text.
     StoppedAfterText,
-    /// The host died before the answer was stored.
+    /// The host died while it was under way, and the answer was not stored.
     HostDied,
 }
 
-/// Who pays the estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// The house; the user pays nothing.
-    House,
-    /// The user, for the input and the text that was seen.
-    User,
-}
-
-/// A line of the policy.
-#[derive(Clone, Copy, Debug)]
-pub struct Line {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Who pays, for each of [`Dialect::ALL`].
-    pub resolutions: [Resolution; 4],
-    /// Why so.
-    pub why: &'static str,
-}
-
-const HOUSE: [Resolution; 4] = [Resolution::House; 4];
-const USER: [Resolution; 4] = [Resolution::User; 4];
-
-/// The policy. Today all providers are treated alike: none of them promises not to bill an answer that never arrived, and what a user
-/// pays should not depend on which one an operator chose.
-pub const POLICY: &[Line] = &[
-    Line { outcome: Outcome::NoAnswer, resolutions: HOUSE, why: "it may have been generated and lost on the way; the user saw nothing" },
-    Line { outcome: Outcome::Unreadable, resolutions: HOUSE, why: "whatever it was, it is of no use to the user" },
-    Line { outcome: Outcome::CutAfterText, resolutions: USER, why: "the agent gets to know it, and the text was generated" },
-    Line { outcome: Outcome::StoppedBeforeText, resolutions: HOUSE, why: "nothing was seen; the input may be billed all the same" },
-    Line { outcome: Outcome::StoppedAfterText, resolutions: USER, why: "generation stops with the connection; until then it was made" },
-    Line { outcome: Outcome::HostDied, resolutions: HOUSE, why: "our fault; the call is made again and charged once" },
-];
-
-/// Who pays. What nothing is said about is the house's.
-pub fn policy(dialect: Dialect, outcome: Outcome) -> Resolution {
-    let line = POLICY.iter().find(|line| line.outcome == outcome);
-    let place = Dialect::ALL.iter().position(|known| *known == dialect);
-    line.zip(place).map_or(Resolution::House, |(line, place)| line.resolutions[place])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [Outcome; 6] = [
-        Outcome::NoAnswer,
+impl Outcome {
+    /// Each of them.
+    pub const ALL: [Outcome; 7] = [
+        Outcome::NoFirstByte,
+        Outcome::LostBeforeAnswer,
         Outcome::Unreadable,
         Outcome::CutAfterText,
         Outcome::StoppedBeforeText,
@@ -77,20 +39,123 @@ mod tests {
         Outcome::HostDied,
     ];
 
+    /// Whether text of the answer was seen and kept.
+    pub fn text_was_seen(self) -> bool {
+        matches!(self, Outcome::CutAfterText | Outcome::StoppedAfterText)
+    }
+}
+
+/// Who pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// The hold is released, and its estimate is booked as the house's loss.
+    HousePays,
+    /// The user is charged an estimate: the input, and the output that was seen.
+    UserPaysEstimate,
+}
+
+/// A line of the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Whose call.
+    pub dialect: Dialect,
+    /// How it was lost.
+    pub outcome: Outcome,
+    /// Who pays.
+    pub resolution: Resolution,
+    /// Why.
+    pub why: &'static str,
+}
+
+const fn rule(dialect: Dialect, outcome: Outcome, resolution: Resolution, why: &'static str) -> Rule {
+    Rule { dialect, outcome, resolution, why }
+}
+
+/// The whole policy. A hosted provider bills the input and what was made until it noticed the disconnect.
+pub const POLICY: [Rule; 28] = [
+    rule(OpenAi, NoFirstByte, HousePays, "the provider may bill the input, and reasoning that nobody can see, but the user got nothing"),
+    rule(OpenAi, LostBeforeAnswer, HousePays, "whether it was accepted is not known, and there is no request to ask by id"),
+    rule(OpenAi, Unreadable, HousePays, "a server that is only almost compatible is the operator's choice, not the user's"),
+    rule(OpenAi, CutAfterText, UserPaysEstimate, "usage comes in the last chunk, which is lost; what was seen was made and is billed"),
+    rule(OpenAi, StoppedBeforeText, HousePays, "the disconnect stops the model; at most the input is billed, and nothing was delivered"),
+    rule(OpenAi, StoppedAfterText, UserPaysEstimate, "what was made until the disconnect is billed, and the user had it stopped"),
+    rule(
+        OpenAi,
+        HostDied,
+        HousePays,
+        "our fault: the call is made again under a new attempt, and a user is charged for one of them at most",
+    ),
+    rule(Anthropic, NoFirstByte, HousePays, "the first event counts the input; without it nothing shows that the request was taken"),
+    rule(Anthropic, LostBeforeAnswer, HousePays, "even where the input was counted, nothing was delivered"),
+    rule(Anthropic, Unreadable, HousePays, "something between the provider and here changed the answer, which is not the user's doing"),
+    rule(Anthropic, CutAfterText, UserPaysEstimate, "the input was counted in the first event, and what was seen is billed"),
+    rule(Anthropic, StoppedBeforeText, HousePays, "thinking may have been billed, but none of it was delivered"),
+    rule(
+        Anthropic,
+        StoppedAfterText,
+        UserPaysEstimate,
+        "the input was counted in the first event, and what was made until the disconnect is billed",
+    ),
+    rule(
+        Anthropic,
+        HostDied,
+        HousePays,
+        "our fault: the call is made again under a new attempt, and a user is charged for one of them at most",
+    ),
+    rule(Gemini, NoFirstByte, HousePays, "the model may have thought and be billed for it, but the user got nothing"),
+    rule(Gemini, LostBeforeAnswer, HousePays, "whether it was accepted is not known, and there is no request to ask by id"),
+    rule(Gemini, Unreadable, HousePays, "something between the provider and here changed the answer, which is not the user's doing"),
+    rule(Gemini, CutAfterText, UserPaysEstimate, "each event counts what was made so far, and that is billed"),
+    rule(Gemini, StoppedBeforeText, HousePays, "thoughts may have been billed, but none of them was delivered"),
+    rule(Gemini, StoppedAfterText, UserPaysEstimate, "each event counts what was made so far, and the user had it stopped"),
+    rule(
+        Gemini,
+        HostDied,
+        HousePays,
+        "our fault: the call is made again under a new attempt, and a user is charged for one of them at most",
+    ),
+    rule(Ollama, NoFirstByte, HousePays, "a model that is being loaded is slow and bills nothing"),
+    rule(Ollama, LostBeforeAnswer, HousePays, "it bills nothing, so the house loses nothing"),
+    rule(Ollama, Unreadable, HousePays, "it bills nothing, so the house loses nothing"),
+    rule(
+        Ollama,
+        CutAfterText,
+        UserPaysEstimate,
+        "it bills nothing, but where an operator set a price, machine time was spent on what was seen",
+    ),
+    rule(Ollama, StoppedBeforeText, HousePays, "the disconnect stops the model, and nothing was delivered"),
+    rule(Ollama, StoppedAfterText, UserPaysEstimate, "where an operator set a price, machine time was spent on what was seen"),
+    rule(Ollama, HostDied, HousePays, "our fault, and it bills nothing"),
+];
+
+/// Who pays for a call whose end was lost.
+pub fn policy(dialect: Dialect, outcome: Outcome) -> Resolution {
+    let rule = POLICY.iter().find(|rule| rule.dialect == dialect && rule.outcome == outcome);
+    // A test says that the table is whole; a line that is missing all the same must not charge anybody.
+    rule.map_or(HousePays, |rule| rule.resolution)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
     #[test]
-    fn every_outcome_has_one_line() {
-        for outcome in ALL {
-            assert_eq!(POLICY.iter().filter(|line| line.outcome == outcome).count(), 1, "{outcome:?}");
+    fn each_way_to_lose_an_answer_has_one_rule_and_a_reason() {
+        for dialect in Dialect::ALL {
+            for outcome in Outcome::ALL {
+                let rules: Vec<&Rule> = POLICY.iter().filter(|rule| (rule.dialect, rule.outcome) == (dialect, outcome)).collect();
+                assert_eq!(rules.len(), 1, "{dialect:?} {outcome:?}");
+                assert!(rules[0].why.split(' ').count() > 4, "{dialect:?} {outcome:?}");
+            }
         }
+        assert_eq!(POLICY.len(), Dialect::ALL.len() * Outcome::ALL.len());
     }
 
     #[test]
-    fn a_user_pays_for_text_alone() {
-        for dialect in Dialect::ALL {
-            for outcome in ALL {
-                let seen = matches!(outcome, Outcome::CutAfterText | Outcome::StoppedAfterText);
-                assert_eq!(policy(dialect, outcome) == Resolution::User, seen, "{dialect:?} {outcome:?}");
-            }
+    fn a_user_pays_only_for_what_was_seen() {
+        for rule in POLICY {
+            let expected = if rule.outcome.text_was_seen() { UserPaysEstimate } else { HousePays };
+            assert_eq!(policy(rule.dialect, rule.outcome), expected, "{:?} {:?}", rule.dialect, rule.outcome);
         }
     }
 }

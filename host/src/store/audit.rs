@@ -1,8 +1,8 @@
 //! The invariants of the ledger, computed from the rows alone. Run after every step of the property test, after every kill and
 //! by `atelier audit`.
 
-use super::{Result, Store, Tx, query};
-use crate::ledger::{NanoUsd, Rates, Usage};
+use super::{Result, Store, StoreError, Tx, query};
+use crate::ledger::{CallId, NanoUsd, Rates, Usage};
 use std::collections::BTreeMap;
 
 /// What must hold, and every row that breaks it.
@@ -170,6 +170,36 @@ impl Store {
         }
         let claim = "every call costs what its tokens cost at the price it was made with";
         Ok((rows.len(), Invariant { id: "recompute", claim, violations }))
+    }
+
+    /// Corrects every call that was charged or lost by an estimate and that the provider's record counts. Says how many those were and
+    /// what users got back.
+    pub async fn adjust_from_log(&self, lines: &[ProviderLine]) -> Result<(usize, NanoUsd)> {
+        let rows = query(
+            "select request_id, run, seq, repeat from attempt join hold using (run, seq, repeat)
+             where usage_source = 'estimated' and attempt.outcome in ('settled', 'lost')",
+        )
+        .all(&mut self.read().await?)
+        .await?;
+        let (mut corrected, mut user) = (0, NanoUsd::ZERO);
+        for row in &rows {
+            let id: String = row.get("request_id");
+            let Some(counted) = lines.iter().find(|line| line.request_id.as_deref() == Some(&id)).and_then(|line| line.usage.as_ref())
+            else {
+                continue;
+            };
+            let call = CallId { run: row.get("run"), seq: row.get("seq"), repeat: row.get("repeat") };
+            let usage = Usage { input: counted.prompt_tokens, output: counted.completion_tokens, ..Usage::default() };
+            match self.adjust(&call, &usage).await {
+                Ok(adjusted) => {
+                    corrected += 1;
+                    user += adjusted.user;
+                }
+                Err(StoreError::NotAdjustable { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((corrected, user))
     }
 
     /// Compares a provider's own record with the ledger: served means exactly one settled or lost attempt, refused a voided one.

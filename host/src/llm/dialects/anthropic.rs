@@ -8,7 +8,7 @@ use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
 
-pub(super) const GRAMMAR: Grammar = Grammar { key_header: "x-api-key", framing: Framing::Events, request, read, refusal };
+pub(super) const GRAMMAR: Grammar = Grammar { key_header: "x-api-key", headers: HEADERS, framing: Framing::Events, request, read, refusal };
 
 /// The version of the format, which the provider wants to be told.
 const HEADERS: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
@@ -49,7 +49,7 @@ fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
     if !stop.is_empty() {
         body["stop_sequences"] = json!(stop);
     }
-    Ok(Ask { path: "/messages".to_owned(), headers: HEADERS, body })
+    Ok(Ask { path: "/messages".to_owned(), body })
 }
 
 /// Thinking and other kinds of block are no visible text; kinds of event that are new say nothing.
@@ -65,7 +65,12 @@ fn read(event: &Value, reading: &mut Reading) -> Next {
             reading.add(event.pointer("/delta/text"));
         }
         Some("message_delta") => {
-            reading.reason = finish(event.pointer("/delta/stop_reason")).or(reading.reason);
+            let reason = finish(event.pointer("/delta/stop_reason"));
+            // The start counts a token or so of output; where the end counts none, nobody has counted it.
+            if reason.is_some() && event.pointer("/usage/output_tokens").is_none() {
+                reading.forget_counts();
+            }
+            reading.reason = reason.or(reading.reason);
             reading.count(event.get("usage"), usage);
         }
         Some("message_stop") => return Next::End,

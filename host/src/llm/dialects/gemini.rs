@@ -8,7 +8,8 @@ use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
 
-pub(super) const GRAMMAR: Grammar = Grammar { key_header: "x-goog-api-key", framing: Framing::Events, request, read, refusal };
+pub(super) const GRAMMAR: Grammar =
+    Grammar { key_header: "x-goog-api-key", headers: &[], framing: Framing::Events, request, read, refusal };
 
 fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
     // Anything else could lead to another path of the provider, with our key.
@@ -33,13 +34,19 @@ fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
     if !wire.stop.is_empty() {
         body["generationConfig"]["stopSequences"] = json!(wire.stop);
     }
-    Ok(Ask { path: format!("/models/{}:streamGenerateContent?alt=sse", wire.model), headers: &[], body })
+    Ok(Ask { path: format!("/models/{}:streamGenerateContent?alt=sse", wire.model), body })
 }
 
 /// An event of the stream is a whole answer in small. Parts that are thoughts are no visible text.
 fn read(event: &Value, reading: &mut Reading) -> Next {
     if event.get("error").is_some_and(|error| !error.is_null()) {
         return Next::Fault;
+    }
+    let reason =
+        event.pointer("/candidates/0/finishReason").and_then(Value::as_str).filter(|reason| *reason != "FINISH_REASON_UNSPECIFIED");
+    // Each report is whole and replaces the one before; at the end an old one would be too small.
+    if reason.is_some() || event.get("usageMetadata").is_some() {
+        reading.forget_counts();
     }
     reading.count(event.get("usageMetadata"), usage);
     if event.pointer("/promptFeedback/blockReason").is_some_and(Value::is_string) {
@@ -50,8 +57,8 @@ fn read(event: &Value, reading: &mut Reading) -> Next {
             reading.add(part.get("text"));
         }
     }
-    match event.pointer("/candidates/0/finishReason").and_then(Value::as_str) {
-        None | Some("FINISH_REASON_UNSPECIFIED") => {}
+    match reason {
+        None => {}
         Some("STOP") => reading.reason = Some(Finish::Complete),
         Some("MAX_TOKENS") => reading.reason = Some(Finish::Length),
         // Safety, recitation and all the others: it was not the model that ended it.

@@ -77,6 +77,12 @@ impl Dialect {
         transport::send(self.grammar(), client, endpoint, wire, seen).await
     }
 
+    /// Asks for the list of models, which costs nothing, to see whether the provider takes the key.
+    pub async fn check(self, client: &reqwest::Client, endpoint: &Endpoint) -> Result<(), Failed> {
+        let path = if self == Dialect::Ollama { "/api/tags" } else { "/models" };
+        transport::check(self.grammar(), client, endpoint, path).await
+    }
+
     fn grammar(self) -> &'static Grammar {
         match self {
             Dialect::OpenAi => &openai::GRAMMAR,
@@ -238,6 +244,8 @@ pub enum Rejection {
 struct Grammar {
     /// The header that carries the key, if the endpoint names no other.
     key_header: &'static str,
+    /// Headers beside the key.
+    headers: &'static [(&'static str, &'static str)],
     /// How its stream is cut into events.
     framing: Framing,
     /// What to send.
@@ -252,8 +260,6 @@ struct Grammar {
 struct Ask {
     /// What follows the base URL.
     path: String,
-    /// Headers beside the key.
-    headers: &'static [(&'static str, &'static str)],
     /// The body.
     body: Value,
 }

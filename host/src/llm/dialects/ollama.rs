@@ -9,7 +9,7 @@ use crate::llm::Finish;
 use serde_json::{Value, json};
 
 /// The key is for servers that stand behind a guard; Ollama itself wants none.
-pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", framing: Framing::Lines, request, read, refusal };
+pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", headers: &[], framing: Framing::Lines, request, read, refusal };
 
 /// How it says that a prompt is too long.
 const TOO_LONG: [&str; 2] = ["context length", "context size"];
@@ -20,7 +20,7 @@ fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
         options["stop"] = json!(wire.stop);
     }
     let body = json!({ "model": wire.model, "messages": plain_messages(wire), "stream": true, "options": options });
-    Ok(Ask { path: "/api/chat".to_owned(), headers: &[], body })
+    Ok(Ask { path: "/api/chat".to_owned(), body })
 }
 
 /// A line of the stream, or a whole answer: they have the same form. What the model thinks is a field of its own.

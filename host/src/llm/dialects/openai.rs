@@ -8,7 +8,7 @@ use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
 
-pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", framing: Framing::Events, request, read, refusal };
+pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", headers: &[], framing: Framing::Events, request, read, refusal };
 
 /// How such servers say that a prompt is too long: OpenAI by a code, others in their own words.
 const TOO_LONG: [&str; 4] = ["context_length", "context length", "context size", "too many tokens"];
@@ -24,7 +24,7 @@ fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
     if !wire.stop.is_empty() {
         body["stop"] = json!(wire.stop);
     }
-    Ok(Ask { path: "/chat/completions".to_owned(), headers: &[], body })
+    Ok(Ask { path: "/chat/completions".to_owned(), body })
 }
 
 /// A chunk of a stream, or a whole answer: they differ only in `delta` and `message`.
@@ -49,17 +49,19 @@ fn read(event: &Value, reading: &mut Reading) -> Next {
     Next::More
 }
 
-/// The wire counts cached tokens within the prompt and reasoning within the completion; ours are disjoint.
+/// The wire counts cached tokens within the prompt and reasoning within the completion; ours are disjoint. Some servers leave the
+/// reasoning out of the completion, and only their total shows it; they bill it all the same.
 fn usage(counts: &Counts) -> Option<Usage> {
+    let (prompt, completion) = (counts.required("/prompt_tokens")?, counts.required("/completion_tokens")?);
     let cached_input = counts.or_zero("/prompt_tokens_details/cached_tokens")?;
-    let reasoning = counts.or_zero("/completion_tokens_details/reasoning_tokens")?;
-    Some(Usage {
-        input: counts.required("/prompt_tokens")?.checked_sub(cached_input)?,
-        cached_input,
-        cache_write: 0,
-        output: counts.required("/completion_tokens")?.checked_sub(reasoning)?,
-        reasoning,
-    })
+    let reported = counts.or_zero("/completion_tokens_details/reasoning_tokens")?;
+    let sum = prompt.checked_add(completion)?;
+    let (output, reasoning) = match counts.or("/total_tokens", sum)?.checked_sub(sum)? {
+        0 => (completion.checked_sub(reported)?, reported),
+        hidden if reported == 0 || reported == hidden => (completion, hidden),
+        _ => return None,
+    };
+    Some(Usage { input: prompt.checked_sub(cached_input)?, cached_input, cache_write: 0, output, reasoning })
 }
 
 fn refusal(status: u16, body: &Value) -> Option<Failed> {
@@ -79,22 +81,33 @@ fn refusal(status: u16, body: &Value) -> Option<Failed> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn buckets_of_usage_are_disjoint() {
+    fn usage_of(report: Value) -> Option<Usage> {
         let mut reading = Reading::default();
-        let event = json!({ "usage": { "prompt_tokens": 10, "completion_tokens": 7, "prompt_tokens_details": { "cached_tokens": 4 },
-            "completion_tokens_details": { "reasoning_tokens": 5 } } });
-        read(&event, &mut reading);
-        assert_eq!(reading.usage, Some(Usage { input: 6, cached_input: 4, cache_write: 0, output: 2, reasoning: 5 }));
+        read(&json!({ "usage": report }), &mut reading);
+        reading.usage
     }
 
     #[test]
-    fn more_cached_than_sent_is_no_count() {
-        let mut reading = Reading::default();
-        read(
-            &json!({ "usage": { "prompt_tokens": 3, "completion_tokens": 7, "prompt_tokens_details": { "cached_tokens": 4 } } }),
-            &mut reading,
-        );
-        assert_eq!(reading.usage, None);
+    fn buckets_of_usage_are_disjoint() {
+        let report = json!({ "prompt_tokens": 10, "completion_tokens": 7, "prompt_tokens_details": { "cached_tokens": 4 },
+            "completion_tokens_details": { "reasoning_tokens": 5 } });
+        assert_eq!(usage_of(report), Some(Usage { input: 6, cached_input: 4, cache_write: 0, output: 2, reasoning: 5 }));
+    }
+
+    #[test]
+    fn reasoning_beside_the_completion_is_counted_too() {
+        let expected = Some(Usage { input: 10, output: 7, reasoning: 5, ..Usage::default() });
+        let told = json!({ "reasoning_tokens": 5 });
+        assert_eq!(usage_of(json!({ "prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 22 })), expected);
+        let report = json!({ "prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 22, "completion_tokens_details": told });
+        assert_eq!(usage_of(report), expected);
+    }
+
+    #[test]
+    fn counts_that_do_not_add_up_are_no_count() {
+        let more_cached_than_sent = json!({ "prompt_tokens": 3, "completion_tokens": 7, "prompt_tokens_details": { "cached_tokens": 4 } });
+        assert_eq!(usage_of(more_cached_than_sent), None);
+        assert_eq!(usage_of(json!({ "prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 16 })), None);
+        assert_eq!(usage_of(json!({ "prompt_tokens": u64::MAX, "completion_tokens": 7 })), None);
     }
 }

@@ -44,6 +44,11 @@ impl Reading {
             self.usage = usage(&self.counts).filter(Usage::is_plausible);
         }
     }
+
+    /// What was counted until now was a first count, and is not what the answer took in the end.
+    pub(super) fn forget_counts(&mut self) {
+        (self.counts, self.usage) = (Counts::default(), None);
+    }
 }
 
 /// A provider's counts, field by field.
@@ -68,8 +73,13 @@ impl Counts {
 
     /// A count that is left out where there is nothing to count. None if it is there and no count.
     pub(super) fn or_zero(&self, pointer: &str) -> Option<u64> {
+        self.or(pointer, 0)
+    }
+
+    /// A count that may be left out for this one. None if it is there and no count.
+    pub(super) fn or(&self, pointer: &str, default: u64) -> Option<u64> {
         match self.0.pointer(pointer) {
-            None | Some(Value::Null) => Some(0),
+            None | Some(Value::Null) => Some(default),
             Some(count) => count.as_u64(),
         }
     }

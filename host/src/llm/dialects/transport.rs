@@ -20,19 +20,22 @@ const STREAM_BYTES_MAX: usize = 64 * 1024 * 1024;
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// How long it may take.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the answer to a question that costs nothing may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
 /// No answer takes longer than this from its first byte to its last, however lively its stream.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// What OpenAI-compatible servers send as the last event; it is no JSON.
+/// The last event of the providers that announce the end instead of closing; it is no document.
 const END_MARK: &[u8] = b"[DONE]";
 
-/// Why a stream ended, in our words.
+// Why there is no whole answer, in our words.
 const IDLE: &str = "the stream stopped coming";
-const NO_REASON: &str = "the stream ended without saying why";
 const CUT: &str = "the stream was cut off";
+const NO_REASON: &str = "the stream ended without saying why";
 const TOO_LONG: &str = "the answer took too long";
 const TOO_LARGE: &str = "the answer is too large";
 const ODD: &str = "the answer is not in the provider's format";
+const FAULT: &str = "the provider reported an error instead of going on";
 
 /// Sends one request and reads its answer to the end.
 pub(super) async fn send(
@@ -68,6 +71,20 @@ pub(super) async fn send(
     }
 }
 
+/// Asks for something that costs nothing, to see whether the provider takes the key.
+pub(super) async fn check(grammar: &Grammar, client: &reqwest::Client, endpoint: &Endpoint, path: &str) -> Result<(), Failed> {
+    let request = with_key(grammar, endpoint, client.get(format!("{}{path}", endpoint.url))).map_err(Failed::Rejected)?;
+    match timeout(endpoint.first_byte_timeout.min(CHECK_TIMEOUT), request.send()).await {
+        Err(_) => Err(unknown("no answer in time")),
+        Ok(Err(_)) => {
+            let why = "no connection".to_owned();
+            Err(Failed::NotAccepted { why, cause: NotAcceptedCause::Connect, retry_after: None })
+        }
+        Ok(Ok(response)) if response.status().is_success() => Ok(()),
+        Ok(Ok(response)) => Err(refused(grammar, response).await),
+    }
+}
+
 fn request(
     grammar: &Grammar,
     client: &reqwest::Client,
@@ -75,8 +92,13 @@ fn request(
     wire: &Wire<'_>,
 ) -> Result<reqwest::RequestBuilder, Rejection> {
     let ask = (grammar.request)(wire)?;
-    let mut request = client.post(format!("{}{}", endpoint.url, ask.path)).header("x-request-id", wire.request_id).json(&ask.body);
-    for (name, value) in ask.headers {
+    let request = client.post(format!("{}{}", endpoint.url, ask.path)).header("x-request-id", wire.request_id).json(&ask.body);
+    with_key(grammar, endpoint, request)
+}
+
+/// The request with the headers of its dialect and the key, if there is one.
+fn with_key(grammar: &Grammar, endpoint: &Endpoint, mut request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, Rejection> {
+    for (name, value) in grammar.headers {
         request = request.header(*name, *value);
     }
     if let Some(key) = &endpoint.key {
@@ -158,11 +180,11 @@ async fn whole(grammar: &Grammar, mut response: reqwest::Response, endpoint: &En
     let mut reading = Reading::default();
     for event in &events {
         if let Next::Fault = (grammar.read)(event, &mut reading) {
-            return Err(unknown("the provider reported an error instead of an answer"));
+            return Err(unknown(FAULT));
         }
     }
     match (reading.finish(), reading.text.is_empty()) {
-        (None, true) => Err(unknown("the answer is not what such a server sends")),
+        (None, true) => Err(unknown(ODD)),
         // The document has an end, so the answer has one, even where the server does not say why.
         (finish, _) => Ok(Answer { text: reading.text, finish: finish.unwrap_or(Finish::Complete), usage: reading.usage }),
     }
@@ -208,13 +230,13 @@ async fn streamed(
                 Ok(event @ Value::Object(_)) => (grammar.read)(&event, &mut reading),
                 // At the end of the stream it is a piece of an event.
                 _ if ended => break 'stream CUT,
-                _ => break 'stream "the stream is not what such a server sends",
+                _ => break 'stream ODD,
             };
             seen(&reading.text, reading.usage.as_ref());
             match next {
                 Next::More => {}
                 Next::End => break 'stream NO_REASON,
-                Next::Fault => break 'stream "the provider reported an error within the stream",
+                Next::Fault => break 'stream FAULT,
             }
             if reading.text.len() > ANSWER_BYTES_MAX {
                 reading.reason = None;

@@ -58,7 +58,7 @@ impl Gateway {
             }
             Sent::Failed { held, failed } => {
                 let (outcome, why) = match failed {
-                    Failed::Unknown { why } => (Outcome::NoAnswer, why),
+                    Failed::Unknown { why } => (Outcome::LostBeforeAnswer, why),
                     other => (Outcome::Unreadable, format!("{other:?}")),
                 };
                 end.unknown(held, outcome, &Seen::default(), &why, Completion::Suspended(Pause::Provider(why.clone()))).await
@@ -118,7 +118,7 @@ impl End<'_> {
         completion: Completion,
     ) -> Result<Completion, StoreError> {
         match (policy(held.dialect, outcome), &completion) {
-            (Resolution::User, Completion::Stored(answer)) => {
+            (Resolution::UserPaysEstimate, Completion::Stored(answer)) => {
                 let usage = self.estimate(seen);
                 let answer = answer.clone();
                 self.settle(held, usage, UsageSource::Estimated, |_| answer.clone()).await

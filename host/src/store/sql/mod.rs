@@ -121,8 +121,7 @@ impl Query {
 
     /// Every row.
     pub(super) async fn all(self, on: &mut impl Speak) -> Result<Vec<Row>> {
-        let rows =
-            on_link!(self, on.link(), |bound, connection| bound.fetch_all(connection).await?.into_iter().map(Row::from).collect());
+        let rows = on_link!(self, on.link(), |bound, connection| bound.fetch_all(connection).await?.into_iter().map(Row::from).collect());
         Ok(rows)
     }
 
