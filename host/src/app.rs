@@ -86,7 +86,7 @@ impl App {
         let store = &reader.store;
         let Some(worker) = store.become_worker().await? else { return Ok(None) };
         let boot = store.begin_boot().await?;
-        let recovered_holds = store.recover_dead().await?;
+        let recovered_holds = store.recover_before_work().await?;
         price_book::refresh(store, &reader.settings).await?;
         let providers = Arc::new(Providers::open(&reader.settings, store, reader.settings.read_master_keys()?).await?);
         let gateway = Arc::new(Gateway::new(store.clone(), boot.id.clone(), reader.settings.clone(), providers)?);

@@ -1,6 +1,6 @@
 //! What the stories in `it/` share: a model server that says what it is told and checks what it is asked ([`model_server`]), a
 //! data directory with pinned plugins ([`home`]), the database under it ([`database`]), the program itself ([`program`]) and conversations as files
-//! ([`conversation`]). [`ideas`] is the suite that judges whole runs.
+//! ([`conversation`]). [`ideas`] is the suite that judges whole runs, [`torture`] kills them.
 
 pub mod conversation;
 pub mod database;
@@ -8,6 +8,7 @@ pub mod home;
 pub mod ideas;
 pub mod model_server;
 pub mod program;
+pub mod torture;
 
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,9 @@ use axum::{Json, Router, routing::post};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -77,7 +80,18 @@ struct Inner {
     asked: Mutex<Vec<Asked>>,
     ids: Mutex<BTreeSet<String>>,
     log: Mutex<Vec<Value>>,
+    log_file: Mutex<Option<File>>,
     complaints: Mutex<Vec<String>>,
+}
+
+impl Inner {
+    /// Puts a line down before the answer leaves; in a file it is on the disk by then.
+    fn note(&self, line: Value) {
+        if let Some(file) = &mut *lock(&self.log_file) {
+            writeln!(file, "{line}").and_then(|()| file.sync_data()).expect("the log can be written");
+        }
+        lock(&self.log).push(line);
+    }
 }
 
 /// A running server.
@@ -110,6 +124,7 @@ impl ModelServer {
             asked: Mutex::default(),
             ids: Mutex::default(),
             log: Mutex::default(),
+            log_file: Mutex::default(),
             complaints: Mutex::default(),
         });
         let routes = Router::new()
@@ -127,6 +142,11 @@ impl ModelServer {
         let complaints = lock(&self.inner.complaints);
         assert!(complaints.is_empty(), "requests that a provider would refuse: {complaints:?}");
         lock(&self.inner.asked).clone()
+    }
+
+    /// Keeps the record in this file as well, written through to the disk line by line.
+    pub fn log_to(&self, path: &Path) {
+        *lock(&self.inner.log_file) = Some(File::create(path).expect("the log's file"));
     }
 
     /// The provider's own record, a JSON line for each request.
@@ -155,7 +175,7 @@ async fn complete(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Byt
         answer = *then;
     }
     if matches!(answer, Answer::Silence) {
-        lock(&inner.log).push(json!({ "request_id": asked.request_id, "served": true }));
+        inner.note(json!({ "request_id": asked.request_id, "served": true }));
         std::future::pending::<()>().await;
     }
     respond(&inner, &asked, answer)
@@ -197,7 +217,7 @@ fn respond(inner: &Inner, asked: &Asked, answer: Answer) -> Response {
         if let Some((input, output)) = usage {
             line["usage"] = usage_json(input, output);
         }
-        lock(&inner.log).push(line);
+        inner.note(line);
     };
     match answer {
         Answer::Text(text) => {

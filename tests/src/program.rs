@@ -16,14 +16,14 @@ pub struct Ended {
 }
 
 /// The command, with the settings of this story and nothing else of Atelier's in its environment.
-pub fn command(home: &Home, model_url: &str, arguments: &[&str]) -> Command {
+pub fn command(home: &Home, model_url: &str, arguments: &[impl AsRef<str>]) -> Command {
     let program = target().join("debug").join("atelier");
     assert!(program.exists(), "{} is missing; `make test` builds it", program.display());
     let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ATELIER_")) {
         command.env_remove(name);
     }
-    command.envs(home.environment(model_url)).args(arguments).current_dir(home.beside("")).stdin(Stdio::null());
+    command.envs(home.environment(model_url)).args(arguments.iter().map(AsRef::as_ref)).current_dir(home.beside("")).stdin(Stdio::null());
     command
 }
 
@@ -49,7 +49,7 @@ pub async fn atelier_beside(home: &Home, model_url: &str, arguments: &[&str]) ->
 }
 
 /// Starts it and comes back at once.
-pub fn start(home: &Home, model_url: &str, arguments: &[&str]) -> Child {
+pub fn start(home: &Home, model_url: &str, arguments: &[impl AsRef<str>]) -> Child {
     command(home, model_url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }
 

@@ -9,6 +9,7 @@ use super::sql::{Database, Speak, postgres::Session};
 use super::{Result, Store, StoreError, Tx, ledger, now_ms, query, transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Locked by the one process that works on projects.
 const WORKER_LOCK: &str = "worker.lock";
@@ -16,6 +17,10 @@ const WORKER_LOCK: &str = "worker.lock";
 const BOOTS: &str = "boots";
 /// What the advisory lock of the one worker is made from.
 const WORKER: &str = "atelier worker";
+
+/// A server notices a little after the operating system that a process was killed. It is given so many looks, so far apart.
+const FAREWELL_LOOKS: u32 = 20;
+const FAREWELL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A living process. Dropping it says that it ended.
 #[derive(Debug)]
@@ -40,11 +45,16 @@ enum Lock {
 impl Store {
     /// The right to work on projects; `None` while another process has it.
     pub async fn become_worker(&self) -> Result<Option<Worker>> {
-        let lock = match &self.directory {
-            Some(directory) => lock_file(&directory.join(WORKER_LOCK))?.map(|file| Lock::File { _held: file }),
-            None => self.lock_session(WORKER).await?,
+        let Some(directory) = &self.directory else {
+            for _ in 0..FAREWELL_LOOKS {
+                if let Some(lock) = self.lock_session(WORKER).await? {
+                    return Ok(Some(Worker { _lock: lock }));
+                }
+                tokio::time::sleep(FAREWELL_INTERVAL).await;
+            }
+            return Ok(None);
         };
-        Ok(lock.map(|lock| Worker { _lock: lock }))
+        Ok(lock_file(&directory.join(WORKER_LOCK))?.map(|file| Worker { _lock: Lock::File { _held: file } }))
     }
 
     /// Registers this process as one that may hold money.
@@ -82,6 +92,19 @@ impl Store {
         let mut recovered = 0;
         for boot in self.boots_with_holds().await? {
             recovered += self.recover(&boot).await?;
+        }
+        Ok(recovered)
+    }
+
+    /// The same for the one worker: whoever held money before it is dead or about to be, as far as the server has noticed.
+    pub async fn recover_before_work(&self) -> Result<u32> {
+        let mut recovered = self.recover_dead().await?;
+        for _ in 0..FAREWELL_LOOKS {
+            if self.boots_with_holds().await?.is_empty() {
+                break;
+            }
+            tokio::time::sleep(FAREWELL_INTERVAL).await;
+            recovered += self.recover_dead().await?;
         }
         Ok(recovered)
     }
