@@ -49,11 +49,13 @@ fn read(event: &Value, reading: &mut Reading) -> Next {
     Next::More
 }
 
-/// The wire counts cached tokens within the prompt and reasoning within the completion; ours are disjoint. Some servers leave the
-/// reasoning out of the completion, and only their total shows it; they bill it all the same.
+/// The wire counts tokens read from the cache and written to it within the prompt, and reasoning within the completion; ours are
+/// disjoint. Models since gpt-5.6 bill what they write to the cache dearer than plain input. Some servers leave the reasoning out of
+/// the completion, and only their total shows it; they bill it all the same.
 fn usage(counts: &Counts) -> Option<Usage> {
     let (prompt, completion) = (counts.required("/prompt_tokens")?, counts.required("/completion_tokens")?);
     let cached_input = counts.or_zero("/prompt_tokens_details/cached_tokens")?;
+    let cache_write = counts.or_zero("/prompt_tokens_details/cache_write_tokens")?;
     let reported = counts.or_zero("/completion_tokens_details/reasoning_tokens")?;
     let sum = prompt.checked_add(completion)?;
     let (output, reasoning) = match counts.or("/total_tokens", sum)?.checked_sub(sum)? {
@@ -61,7 +63,7 @@ fn usage(counts: &Counts) -> Option<Usage> {
         hidden if reported == 0 || reported == hidden => (completion, hidden),
         _ => return None,
     };
-    Some(Usage { input: prompt.checked_sub(cached_input)?, cached_input, cache_write: 0, output, reasoning })
+    Some(Usage { input: prompt.checked_sub(cached_input)?.checked_sub(cache_write)?, cached_input, cache_write, output, reasoning })
 }
 
 fn refusal(status: u16, body: &Value) -> Option<Failed> {
@@ -107,6 +109,8 @@ mod tests {
     fn counts_that_do_not_add_up_are_no_count() {
         let more_cached_than_sent = json!({ "prompt_tokens": 3, "completion_tokens": 7, "prompt_tokens_details": { "cached_tokens": 4 } });
         assert_eq!(usage_of(more_cached_than_sent), None);
+        let both = json!({ "cached_tokens": 2, "cache_write_tokens": 2 });
+        assert_eq!(usage_of(json!({ "prompt_tokens": 3, "completion_tokens": 7, "prompt_tokens_details": both })), None);
         assert_eq!(usage_of(json!({ "prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 16 })), None);
         assert_eq!(usage_of(json!({ "prompt_tokens": u64::MAX, "completion_tokens": 7 })), None);
     }
