@@ -3,7 +3,7 @@
 
 use super::frames::Framing;
 use super::reading::{Counts, Reading};
-use super::{Ask, Failed, Grammar, Message, Next, Rejection, Role, Wire};
+use super::{Ask, Endpoint, Failed, Grammar, Message, Next, Rejection, Role, Wire};
 use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ const CACHE_MARKS_MAX: usize = 4;
 /// How it says that a prompt is too long, alone or together with the output that is asked for.
 const TOO_LONG: [&str; 2] = ["prompt is too long", "exceed context limit"];
 
-fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
+fn request(_: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     let turns = wire.turns();
     // Of too many marks the last ones stay: each covers everything before it.
     let marks =
@@ -120,6 +120,7 @@ fn refusal(status: u16, body: &Value) -> Option<Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn of_too_many_marks_for_the_cache_the_last_four_stay() {
@@ -130,7 +131,9 @@ mod tests {
             })
             .collect();
         let wire = Wire { model: "m", messages: &messages, max_output_tokens: 9, stop: &["\n".to_owned()], request_id: "r" };
-        let body = request(&wire).expect("a request").body;
+        let second = Duration::from_secs(1);
+        let endpoint = Endpoint { url: String::new(), key: None, key_header: None, first_byte_timeout: second, idle_timeout: second };
+        let body = request(&endpoint, &wire).expect("a request").body;
         assert_eq!(body["system"][0].get("cache_control"), None);
         let marked = |block: &Value| block.get("cache_control").is_some();
         let content = body["messages"][0]["content"].as_array().expect("one turn");

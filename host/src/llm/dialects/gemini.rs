@@ -3,7 +3,7 @@
 
 use super::frames::Framing;
 use super::reading::{Counts, Reading, seconds};
-use super::{Ask, Failed, Grammar, Message, Next, NotAcceptedCause, Rejection, Role, Wire};
+use super::{Ask, Endpoint, Failed, Grammar, Message, Next, NotAcceptedCause, Rejection, Role, Wire};
 use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(super) const GRAMMAR: Grammar =
     Grammar { key_header: "x-goog-api-key", headers: &[], framing: Framing::Events, request, read, refusal };
 
-fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
+fn request(_: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     // Anything else could lead to another path of the provider, with our key.
     let harmless = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
     if wire.model.is_empty() || !wire.model.chars().all(harmless) {
@@ -105,12 +105,15 @@ fn refusal(status: u16, body: &Value) -> Option<Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_name_that_could_lead_elsewhere_is_no_model() {
+        let second = Duration::from_secs(1);
+        let endpoint = Endpoint { url: String::new(), key: None, key_header: None, first_byte_timeout: second, idle_timeout: second };
         for name in ["", "a/b", "../x", "a?key=b", "a:b", "a#b", "a%2fb", "a b", "é"] {
             let wire = Wire { model: name, messages: &[], max_output_tokens: 1, stop: &[], request_id: "r" };
-            assert_eq!(request(&wire).err(), Some(Rejection::NotFound), "{name}");
+            assert_eq!(request(&endpoint, &wire).err(), Some(Rejection::NotFound), "{name}");
         }
     }
 

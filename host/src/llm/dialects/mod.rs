@@ -249,7 +249,7 @@ struct Grammar {
     /// How its stream is cut into events.
     framing: Framing,
     /// What to send.
-    request: fn(&Wire<'_>) -> Result<Ask, Rejection>,
+    request: fn(&Endpoint, &Wire<'_>) -> Result<Ask, Rejection>,
     /// What an event of the stream, or a whole document, adds to the answer. Events that are not known add nothing.
     read: fn(&Value, &mut Reading) -> Next,
     /// What an error's status and body mean, where they say more than the status says by itself.

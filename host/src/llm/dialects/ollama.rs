@@ -3,7 +3,7 @@
 
 use super::frames::Framing;
 use super::reading::{Counts, Reading};
-use super::{Ask, Failed, Grammar, Next, Rejection, Wire, plain_messages};
+use super::{Ask, Endpoint, Failed, Grammar, Next, Rejection, Wire, plain_messages};
 use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", heade
 /// How it says that a prompt is too long.
 const TOO_LONG: [&str; 2] = ["context length", "context size"];
 
-fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
+fn request(_: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     let mut options = json!({ "num_predict": wire.max_output_tokens });
     if !wire.stop.is_empty() {
         options["stop"] = json!(wire.stop);

@@ -1,9 +1,9 @@
 //! OpenAI's chat completions, streamed, with the usage in the last chunk. Most servers speak it: Ollama, vLLM, llama.cpp,
-//! gateways and many providers; so it sends `max_tokens`, which all of them know, and reads leniently.
+//! gateways and many providers; so it sends what all of them know, and reads leniently.
 
 use super::frames::Framing;
 use super::reading::{Counts, Reading};
-use super::{Ask, Failed, Grammar, Next, Rejection, Wire, plain_messages};
+use super::{Ask, Endpoint, Failed, Grammar, Next, Rejection, Wire, plain_messages};
 use crate::ledger::Usage;
 use crate::llm::Finish;
 use serde_json::{Value, json};
@@ -13,18 +13,26 @@ pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", heade
 /// How such servers say that a prompt is too long: OpenAI by a code, others in their own words.
 const TOO_LONG: [&str; 4] = ["context_length", "context length", "context size", "too many tokens"];
 
-fn request(wire: &Wire<'_>) -> Result<Ask, Rejection> {
+fn request(endpoint: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     let mut body = json!({
         "model": wire.model,
         "messages": plain_messages(wire),
-        "max_tokens": wire.max_output_tokens,
         "stream": true,
         "stream_options": { "include_usage": true },
     });
+    body[limit_field(&endpoint.url)] = json!(wire.max_output_tokens);
     if !wire.stop.is_empty() {
         body["stop"] = json!(wire.stop);
     }
     Ok(Ask { path: "/chat/completions".to_owned(), body })
+}
+
+/// OpenAI itself has replaced `max_tokens`, which its reasoning models refuse; many servers that speak its dialect know only that.
+fn limit_field(url: &str) -> &'static str {
+    match url.starts_with("https://api.openai.com/") {
+        true => "max_completion_tokens",
+        false => "max_tokens",
+    }
 }
 
 /// A chunk of a stream, or a whole answer: they differ only in `delta` and `message`.
@@ -87,6 +95,14 @@ mod tests {
         let mut reading = Reading::default();
         read(&json!({ "usage": report }), &mut reading);
         reading.usage
+    }
+
+    #[test]
+    fn only_openai_itself_gets_the_new_name_of_the_limit() {
+        assert_eq!(limit_field("https://api.openai.com/v1"), "max_completion_tokens");
+        for url in ["http://127.0.0.1:11434/v1", "https://api.openai.com.example/v1", "https://gateway.example/v1"] {
+            assert_eq!(limit_field(url), "max_tokens", "{url}");
+        }
     }
 
     #[test]

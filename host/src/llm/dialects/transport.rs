@@ -91,7 +91,7 @@ fn request(
     endpoint: &Endpoint,
     wire: &Wire<'_>,
 ) -> Result<reqwest::RequestBuilder, Rejection> {
-    let ask = (grammar.request)(wire)?;
+    let ask = (grammar.request)(endpoint, wire)?;
     let request = client.post(format!("{}{}", endpoint.url, ask.path)).header("x-request-id", wire.request_id).json(&ask.body);
     with_key(grammar, endpoint, request)
 }
