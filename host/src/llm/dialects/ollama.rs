@@ -19,7 +19,16 @@ fn request(_: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     if !wire.stop.is_empty() {
         options["stop"] = json!(wire.stop);
     }
-    let body = json!({ "model": wire.model, "messages": plain_messages(wire), "stream": true, "options": options });
+    let body = json!({
+        "model": wire.model,
+        "messages": plain_messages(wire),
+        "stream": true,
+        // Without these a long conversation loses its beginning, or is shifted while the model answers, and nobody hears of it.
+        // Servers that do not know them pass over them.
+        "truncate": false,
+        "shift": false,
+        "options": options,
+    });
     Ok(Ask { path: "/api/chat".to_owned(), body })
 }
 
