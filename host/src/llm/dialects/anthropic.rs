@@ -17,6 +17,9 @@ const CACHE_MARKS_MAX: usize = 4;
 /// How it says that a prompt is too long, alone or together with the output that is asked for.
 const TOO_LONG: [&str; 2] = ["prompt is too long", "exceed context limit"];
 
+/// How it says, as of an invalid request, that the account is empty, or at the limit that its owner has set.
+const NOTHING_LEFT: [&str; 2] = ["credit balance", "usage limits"];
+
 fn request(_: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     let turns = wire.turns();
     // Of too many marks the last ones stay: each covers everything before it.
@@ -99,19 +102,20 @@ fn finish(reason: Option<&Value>) -> Option<Finish> {
 
 /// The wire counts input beside what was read from the cache and written to it, and thinking within the output.
 fn usage(counts: &Counts) -> Option<Usage> {
+    let reasoning = counts.or_zero("/output_tokens_details/thinking_tokens")?;
     Some(Usage {
         input: counts.required("/input_tokens")?,
         cached_input: counts.or_zero("/cache_read_input_tokens")?,
         cache_write: counts.or_zero("/cache_creation_input_tokens")?,
-        output: counts.required("/output_tokens")?,
-        reasoning: 0,
+        output: counts.required("/output_tokens")?.checked_sub(reasoning)?,
+        reasoning,
     })
 }
 
 fn refusal(status: u16, body: &Value) -> Option<Failed> {
     let words = body.to_string().to_lowercase();
     match status {
-        400 if words.contains("credit balance") => Some(Failed::Rejected(Rejection::Quota)),
+        400 if NOTHING_LEFT.iter().any(|sign| words.contains(sign)) => Some(Failed::Rejected(Rejection::Quota)),
         400 if TOO_LONG.iter().any(|sign| words.contains(sign)) => Some(Failed::Rejected(Rejection::ContextTooLong)),
         _ => None,
     }

@@ -13,6 +13,9 @@ pub(super) const GRAMMAR: Grammar = Grammar { key_header: "authorization", heade
 /// How such servers say that a prompt is too long: OpenAI by a code, others in their own words.
 const TOO_LONG: [&str; 4] = ["context_length", "context length", "context size", "too many tokens"];
 
+/// How they say that the account is empty or closed.
+const NOTHING_LEFT: [&str; 4] = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_not_active"];
+
 fn request(endpoint: &Endpoint, wire: &Wire<'_>) -> Result<Ask, Rejection> {
     let mut body = json!({
         "model": wire.model,
@@ -75,13 +78,11 @@ fn usage(counts: &Counts) -> Option<Usage> {
 }
 
 fn refusal(status: u16, body: &Value) -> Option<Failed> {
-    let is = |field: &str, wanted: &str| body.pointer(field).and_then(Value::as_str) == Some(wanted);
+    let signs = ["/error/code", "/error/type"].map(|field| body.pointer(field).and_then(Value::as_str).unwrap_or_default());
     let words = body.to_string().to_lowercase();
     match status {
         // An empty account answers like a busy one; waiting does not fill it.
-        429 if is("/error/code", "insufficient_quota") || is("/error/type", "insufficient_quota") => {
-            Some(Failed::Rejected(Rejection::Quota))
-        }
+        400 | 429 if signs.iter().any(|sign| NOTHING_LEFT.contains(sign)) => Some(Failed::Rejected(Rejection::Quota)),
         400 if TOO_LONG.iter().any(|sign| words.contains(sign)) => Some(Failed::Rejected(Rejection::ContextTooLong)),
         _ => None,
     }
