@@ -139,6 +139,7 @@ fn outcome(result: &Result<Answer, Failed>) -> Value {
             Rejection::Key => json!({ "rejected": "key" }),
             Rejection::Quota => json!({ "rejected": "quota" }),
             Rejection::NotFound => json!({ "rejected": "not_found" }),
+            Rejection::Filtered => json!({ "rejected": "filtered" }),
             Rejection::Status(status) => json!({ "rejected": status }),
         },
         Err(Failed::Faulty(status)) => json!({ "faulty": status }),

@@ -236,6 +236,8 @@ pub enum Rejection {
     Quota,
     /// There is no such model or path.
     NotFound,
+    /// A filter stopped the prompt before anything was generated.
+    Filtered,
     /// Another status.
     Status(u16),
 }

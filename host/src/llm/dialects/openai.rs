@@ -83,6 +83,7 @@ fn refusal(status: u16, body: &Value) -> Option<Failed> {
     match status {
         // An empty account answers like a busy one; waiting does not fill it.
         400 | 429 if signs.iter().any(|sign| NOTHING_LEFT.contains(sign)) => Some(Failed::Rejected(Rejection::Quota)),
+        400 if signs.contains(&"content_filter") => Some(Failed::Rejected(Rejection::Filtered)),
         400 if TOO_LONG.iter().any(|sign| words.contains(sign)) => Some(Failed::Rejected(Rejection::ContextTooLong)),
         _ => None,
     }

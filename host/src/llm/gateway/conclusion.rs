@@ -51,8 +51,8 @@ impl Gateway {
             Sent::Stopped { held, seen } => {
                 end.unknown(held, Outcome::StoppedAfterText, &seen, "stopped", Completion::Stored(Err(Refusal::Cancelled))).await
             }
-            Sent::Failed { held, failed: Failed::Rejected(Rejection::ContextTooLong) } => {
-                let answer = Err(Refusal::ContextTooLong);
+            Sent::Failed { held, failed: Failed::Rejected(rejection @ (Rejection::ContextTooLong | Rejection::Filtered)) } => {
+                let answer = Err(if rejection == Rejection::Filtered { Refusal::Filtered } else { Refusal::ContextTooLong });
                 self.store.void(&held.call, &end.rows(&answer)).await?;
                 Ok(Completion::Stored(answer))
             }

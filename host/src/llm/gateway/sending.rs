@@ -128,7 +128,7 @@ impl Gateway {
             let (why, pause, same_again) = match &failure {
                 Failed::NotAccepted { why, .. } => (why.clone(), Pause::Provider(format!("{why}, {SENDS_MAX} tries")), true),
                 Failed::Faulty(status) => (format!("status {status}"), Pause::Provider(format!("status {status}")), false),
-                Failed::Rejected(rejection) if *rejection != Rejection::ContextTooLong => {
+                Failed::Rejected(rejection) if !is_of_prompt(rejection) => {
                     ("rejected".to_owned(), Pause::Operator(next_step(rejection)), opening.route.key_id.is_some() && is_of_key(rejection))
                 }
                 _ => return Ok(Sent::Failed { held: now_held, failed: failure }),
@@ -279,7 +279,13 @@ fn next_step(rejection: &Rejection) -> String {
         }
         Rejection::Status(status) => format!("the model server refused the request with status {status}; its own log says why"),
         Rejection::ContextTooLong => "the prompt is too long for the model".to_owned(),
+        Rejection::Filtered => "the provider's filter stopped the prompt".to_owned(),
     }
+}
+
+/// Whether it is for the guest to change something.
+fn is_of_prompt(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::ContextTooLong | Rejection::Filtered)
 }
 
 fn is_of_key(rejection: &Rejection) -> bool {
