@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_without_loss() {
-        let rates = Rates { input: pico("2.5"), cached_input: pico("0.25"), cache_write: pico("3.125"), output: pico("10") };
+        let rates =
+            Rates { input: pico("2.5"), cached_input: pico("0.25"), cache_write: pico("3.125"), output: pico("10"), charged_percent: 100 };
         let expected = ListedPrice {
             provider: "openai".into(),
             model: "small".into(),
