@@ -49,13 +49,13 @@ impl Counter {
 impl Window {
     /// How long until a request of so many tokens fits, if nothing else goes out before. Zero means now.
     ///
-    /// More tokens than the whole limit fit when no others are counted: the provider would take them then or never.
+    /// More tokens than the whole limit fit when nothing is counted: the provider takes them then or never.
     pub(super) fn wait(&self, now: Instant, limits: Limits, tokens: u64) -> Duration {
         let (mut requests_out, mut tokens_out) = self.spent(now);
         let mut wait = Duration::ZERO;
         let fits = |requests_out, tokens_out: u64| {
             limits.requests.is_none_or(|limit| requests_out < u64::from(limit))
-                && limits.tokens.is_none_or(|limit| tokens_out == 0 || tokens_out.saturating_add(tokens) <= u64::from(limit))
+                && limits.tokens.is_none_or(|limit| tokens_out.saturating_add(tokens) <= u64::from(limit))
         };
         for counter in self.live(now) {
             if fits(requests_out, tokens_out) {
