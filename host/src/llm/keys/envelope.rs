@@ -176,6 +176,15 @@ mod tests {
     }
 
     #[test]
+    fn a_seal_cannot_be_passed_off_as_one_of_another_master_key_even_with_the_same_bytes() {
+        let bytes = line("k1").split_off("k1:".len());
+        let mut sealed = masters(&format!("k1:{bytes}")).seal("openai", &key(), 3, &SECRET.into());
+        assert_eq!(&sealed[2..4], b"k1");
+        sealed[3] = b'2';
+        assert_eq!(opened(&masters(&format!("k2:{bytes}")), &sealed), Err(EnvelopeError::WrongOrTampered));
+    }
+
+    #[test]
     fn a_row_is_rewrapped_by_opening_it_with_the_old_and_sealing_it_with_the_new() {
         let [old, new] = ["old", "new"].map(line);
         let sealed = masters(&old).seal("openai", &key(), 3, &SECRET.into());

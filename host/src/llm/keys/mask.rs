@@ -186,6 +186,7 @@ mod tests {
         check(&[KEY, "canary-canary"], "canary-canary/sk-live-0123456789", "••••••••/••••••••");
         // One inside the other, one that goes on where the other ends, and one that overlaps itself.
         check(&["sk-live-", KEY], "x sk-live-0123456789 sk-live-x", "x •••••••• ••••••••x");
+        check(&["0123456789abcdef", "456789ab"], ">0123456789abcdef<", ">••••••••<");
         check(&["abcdefgh", "efghijkl"], ">abcdefghijkl<", ">••••••••<");
         check(&["abababab"], ">ababababab<", ">••••••••<");
         check(&["ключ-от-всего"], "вот: ключ-от-всего.", "вот: ••••••••.");

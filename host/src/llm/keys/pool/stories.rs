@@ -225,6 +225,16 @@ fn calls_that_are_limited_together_are_one_strike() {
 }
 
 #[test]
+fn a_shorter_rest_does_not_end_a_longer_one() {
+    let now = Instant::now();
+    let pool = pool([key("a")]);
+    let [first, second] = [(); 2].map(|()| ready(pool.pick(now, None, 10)));
+    pool.report(now, &first, Outcome::QuotaExhausted);
+    pool.report(now, &second, LIMITED);
+    assert_eq!(condition(&pool, now, "a"), "cooling down 3600 s");
+}
+
+#[test]
 fn while_one_key_rests_the_others_work() {
     let now = Instant::now();
     let pool = pool([key("a"), key("b")]);
