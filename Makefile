@@ -9,8 +9,10 @@ RUNNERS := target/plugins/runner-python.wasm target/plugins/runner-javascript.wa
 OUT ?= out
 IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
+KILLS ?= 200
+STORE ?= sqlite
 
-.PHONY: demo run test bench bench-checks ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture postgres bench bench-checks ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -20,10 +22,20 @@ demo: plugins
 run: plugins
 	$(ATELIER) --data-dir $(DATA_DIR) run "$(IDEA)" --out $(OUT)
 
-test: plugins guests
+test: plugins guests postgres
 	$(CARGO) test --workspace --exclude atelier-guests
+	@echo "the stories of money and projects once more, on PostgreSQL"
+	ATELIER_TEST_STORE=postgres $(CARGO) test -p tests --test it -- ledger model_calls restarts conversations faults
 	python3 -m unittest discover -q -s plugins/runner-python/tests
 	cd target/tools/javascript && node --test tests/
+
+## kill -9 at random instants over real runs: make torture [KILLS=200] [STORE=sqlite|postgres].
+torture: plugins postgres
+	KILLS=$(KILLS) ATELIER_TEST_STORE=$(STORE) $(CARGO) run -q -p tests --bin torture
+
+## PostgreSQL's programs, for the stories that run on it; each test program starts a throw-away cluster of its own.
+postgres:
+	@ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "installing postgresql" && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
 ## Times of the plugin host and the ledger beside a bare wasmtime program, as ratios.
 bench: plugins guests

@@ -3,6 +3,7 @@
 use atelier_host::app::App;
 use atelier_host::project::{Pause, Phase};
 use tests::conversation::Conversation;
+use tests::database::Engine;
 use tests::home::{Home, assert_agrees, assert_sound, begin, read};
 use tests::model_server::{Answer, ModelServer};
 use tests::root;
@@ -49,7 +50,7 @@ async fn a_project_outlives_every_fault_of_the_model_server() {
     recovers_from(vec![Answer::Stall("size: XS".to_owned())], "did not answer").await;
     recovers_from(vec![Answer::Cut("size: XS".to_owned())], "did not answer").await;
     recovers_from(vec![Answer::Cut(String::new())], "did not answer").await;
-    recovers_from(vec![Answer::Garbage], "not what an OpenAI-compatible server sends").await;
+    recovers_from(vec![Answer::Garbage], "not in the provider's format").await;
     recovers_from(vec![Answer::Text("gibberish".to_owned())], "").await;
     recovers_from(vec![Answer::Status(401)], "ATELIER_MODEL_KEY").await;
 }
@@ -122,6 +123,10 @@ async fn an_empty_wallet_pauses_and_a_grant_lets_it_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_told_and_nothing_is_lost() {
+    // A server's disk can't be filled from here; what it would say is told apart by its code as SQLite's is.
+    if Engine::of_tests() == Engine::Postgres {
+        return;
+    }
     // An answer that certainly needs room.
     let long = Answer::Text(format!("size: XS\ntitle: T\nlanguage: text\nsummary: {}\nrequirement: r", "long ".repeat(20_000)));
     let server = ModelServer::answering(std::iter::once(long).chain(replies())).await;
@@ -135,7 +140,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     store.note(&project.id, "progress", "a connection of its own").await.expect("a small line still fits");
     store.limit_pages(1).await.expect("a limit");
     let error = format!("{:#}", app.orchestrator.advance(project.clone()).await.expect_err("no room"));
-    assert!(error.contains("the disk that holds the data directory is full") && error.contains("run the command again"), "{error}");
+    assert!(error.contains("the disk that holds the database is full") && error.contains("run the command again"), "{error}");
     app.reader.store.limit_pages(1_000_000).await.expect("space again");
     let living = app.reader.store.living_boots().await.expect("the boots");
     tests::home::assert_audit(&app.reader.store, &living).await;

@@ -503,7 +503,7 @@ async fn a_living_process_keeps_its_holds() {
     world.apply(Step::Reserve { run: 0, input: 10, output: 200 }).await;
     let other = store(directory.path()).await;
     assert_eq!(other.recover_dead().await.expect("looked"), 0);
-    assert_eq!(other.living_boots().await.expect("looked"), [boot.id.clone()]);
+    assert_eq!(other.living_boots().await.expect("looked"), std::slice::from_ref(&boot.id));
     drop(boot);
     // A server notices a moment later that a session is gone.
     let mut recovered = 0;

@@ -109,7 +109,7 @@ fn every_variable_is_in_the_reference() {
 #[test]
 fn every_table_and_column_is_in_the_data_dictionary() {
     let dictionary = read(&root().join("documentation/ddd.md"));
-    let migrations = read(&root().join("migrations/sqlite/0001_projects_runs_ledger.sql"));
+    let migrations = read(&root().join("migrations/postgres/0001_projects_runs_ledger_keys.sql"));
     let mut table = String::new();
     for line in migrations.lines() {
         if let Some(name) = line.strip_prefix("create table ") {

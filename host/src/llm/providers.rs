@@ -56,6 +56,8 @@ pub struct Providers {
     master_keys: Option<MasterKeys>,
     changed_ms: AtomicI64,
     looked_at: Mutex<Option<Instant>>,
+    /// What the log hides beside the stored keys.
+    settings_secrets: Vec<SecretString>,
 }
 
 /// One of them.
@@ -113,8 +115,13 @@ impl Providers {
         for (name, settings) in settings.all_providers() {
             by_name.insert(name.clone(), Provider::new(name, settings)?);
         }
-        let providers = Providers { by_name, master_keys, changed_ms: AtomicI64::new(-1), looked_at: Mutex::new(None) };
-        mask::process().replace(Mask::new(settings.secrets()));
+        let providers = Providers {
+            by_name,
+            master_keys,
+            changed_ms: AtomicI64::new(-1),
+            looked_at: Mutex::new(None),
+            settings_secrets: settings.secrets().cloned().collect(),
+        };
         let keys = store.keys().await?;
         let usable = keys.iter().filter(|key| key.state == KeyState::Active).count();
         let unreadable = providers.take(keys);
@@ -152,12 +159,16 @@ impl Providers {
     fn take(&self, keys: Vec<StoredKey>) -> Vec<Unreadable> {
         let mut unreadable = Vec::new();
         let mut readable: BTreeMap<String, Vec<StoredKey>> = BTreeMap::new();
+        let mut secrets = self.settings_secrets.clone();
         for key in keys {
-            match self.secret(&key) {
+            let secret = self.secret(&key);
+            secrets.extend(secret.iter().flatten().cloned());
+            match secret {
                 Err(why) if key.state == KeyState::Active => unreadable.push(Unreadable { id: key.id.clone(), why }),
                 _ => readable.entry(key.provider.clone()).or_default().push(key),
             }
         }
+        mask::process().replace(Mask::new(secrets.iter()));
         for provider in self.by_name.values() {
             let mut keys = readable.remove(&provider.name).unwrap_or_default();
             keys.retain(|key| key.owner.is_none() || provider.settings.own_keys);
