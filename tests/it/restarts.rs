@@ -130,3 +130,68 @@ async fn ctrl_c_waits_for_the_call_under_way_and_the_project_goes_on_later() {
         assert_agrees(&reader.store, &server.log()).await;
     }
 }
+
+/// A place on the path of a call, the answers before the ordinary one, and what a process that ends there leaves behind.
+struct Place {
+    name: &'static str,
+    first: &'static [Answer],
+    /// The open hold's state after the crash.
+    open: Option<&'static str>,
+    /// Whether the house pays for a call that is made again.
+    lost: u64,
+    /// Requests that reached the provider beyond those of an undisturbed run.
+    more_requests: usize,
+}
+
+/// Every arrow of the path, each with its outcome.
+const PLACES: &[Place] = &[
+    Place { name: "before hold", first: &[], open: None, lost: 0, more_requests: 0 },
+    Place { name: "held", first: &[], open: Some("dispatched"), lost: 1, more_requests: 0 },
+    Place { name: "answered", first: &[], open: Some("dispatched"), lost: 1, more_requests: 1 },
+    Place { name: "before settle", first: &[], open: Some("dispatched"), lost: 1, more_requests: 1 },
+    Place { name: "settled", first: &[], open: None, lost: 0, more_requests: 0 },
+    Place { name: "not accepted", first: &[Answer::Status(503)], open: Some("reserved"), lost: 0, more_requests: 1 },
+    Place { name: "before void", first: &[Answer::Status(500)], open: Some("reserved"), lost: 0, more_requests: 1 },
+    Place { name: "before lose", first: &[Answer::Garbage], open: Some("dispatched"), lost: 1, more_requests: 1 },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_at_any_place_of_a_call_leaves_what_the_table_says() {
+    let replies = conversation();
+    let undisturbed = undisturbed_cost(&replies).await;
+    for place in PLACES {
+        let (script, mut seen) = (replies.clone(), Vec::new());
+        let mut first = place.first.iter();
+        let server = ModelServer::scripted(move |asked, _| match first.next() {
+            Some(bad) => bad.clone(),
+            None => answer(&asked.text(), &script, &mut seen),
+        })
+        .await;
+        let mut home = Home::shipped();
+        let out = home.beside("out").display().to_string();
+        home.variables.push(("ATELIER_FAILPOINT", place.name.to_owned()));
+        let ended = atelier_beside(&home, &server.url, &["run", "add two numbers", "--yes", "--out", &out]).await;
+        assert_eq!(ended.code, None, "{}: the process did not end there: {}", place.name, ended.err);
+        home.variables.clear();
+
+        let reader = Reader::open(home.settings(&server.url)).await.expect("the store");
+        let counts = reader.store.call_counts().await.expect("counts");
+        let open = counts.iter().find(|count| matches!(count.state.as_str(), "reserved" | "dispatched")).map(|count| count.state.as_str());
+        assert_eq!(open, place.open, "{}", place.name);
+        let project = reader.store.history(1).await.expect("a listing").remove(0).id;
+        let ended = atelier_beside(&home, &server.url, &["resume", &project, "--yes", "--out", &out]).await;
+        assert_eq!(ended.code, Some(0), "{}: {}", place.name, ended.err);
+        let receipt = reader.store.receipt(&project).await.expect("a receipt");
+        assert_eq!((receipt.charged, receipt.lost_calls), (undisturbed, place.lost), "{}", place.name);
+        assert_eq!(server.asked().len(), replies.len() + place.more_requests, "{}", place.name);
+        assert_audit(&reader.store, &[]).await;
+        assert_agrees(&reader.store, &server.log()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_kills_at_random_instants_lose_double_and_overshoot_nothing() {
+    let figures = tests::torture::torture(8, 7, |_| {}).await.expect("every project comes out");
+    assert_eq!((figures.lost, figures.doubled, figures.overshoot), (0, 0, 0), "{figures:?}");
+    assert!(figures.kills == 8 && figures.projects > 0, "{figures:?}");
+}

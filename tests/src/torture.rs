@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use atelier_host::app::Reader;
 use atelier_host::ledger::NanoUsd;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -80,7 +81,7 @@ pub async fn torture(kills: u32, seed: u64, mut progress: impl FnMut(&Figures)) 
 async fn undisturbed() -> Result<(NanoUsd, Duration)> {
     let (home, server) = (Home::shipped(), provider(1).await?);
     let began = Instant::now();
-    let mut child = start(&home, &server.url, &arguments(&home));
+    let mut child = start(&home, &server.url, &arguments(&home.beside("out")));
     ensure!(wait(&mut child, RUN_TIME_MAX).await? == Some(0), "the undisturbed run failed");
     let duration = began.elapsed();
     let reader = Reader::open(home.settings(&server.url)).await?;
@@ -94,10 +95,11 @@ async fn one_project(figures: &mut Figures, kills: u32, undisturbed: NanoUsd, du
     let mut killed = 0;
     let exit = loop {
         let project = project(&home, &server.url).await?;
-        let out = home.beside("out").display().to_string();
+        // A folder of its own: one that a killed process had just filled is refused by the next.
+        let out = home.beside(&format!("out-{killed}"));
         let mut child = match &project {
-            Some(id) => start(&home, &server.url, &["resume", id, "--yes", "--out", &out]),
-            None => start(&home, &server.url, &arguments(&home)),
+            Some(id) => start(&home, &server.url, &["resume", id, "--yes", "--out", &out.display().to_string()]),
+            None => start(&home, &server.url, &arguments(&out)),
         };
         let disturbed = figures.kills < kills && killed < KILLS_OF_ONE_PROJECT_MAX;
         let patience = match disturbed {
@@ -123,11 +125,11 @@ async fn one_project(figures: &mut Figures, kills: u32, undisturbed: NanoUsd, du
         return Ok(());
     }
     server.asked();
-    judge(&home, &server, figures, undisturbed).await
+    judge(&home, &server, figures, undisturbed, &home.beside(&format!("out-{killed}"))).await
 }
 
 /// What must hold when everything is over.
-async fn judge(home: &Home, server: &ModelServer, figures: &mut Figures, undisturbed: NanoUsd) -> Result<()> {
+async fn judge(home: &Home, server: &ModelServer, figures: &mut Figures, undisturbed: NanoUsd, out: &Path) -> Result<()> {
     let reader = Reader::open(home.settings(&server.url)).await?;
     let project = reader.store.history(1).await?.remove(0).id;
     let receipt = reader.store.receipt(&project).await?;
@@ -148,7 +150,7 @@ async fn judge(home: &Home, server: &ModelServer, figures: &mut Figures, undistu
             figures.lost += 1;
         }
     }
-    let whole = ["project.zip", "repository", "REPORT.md"].iter().all(|name| home.beside("out").join(name).exists());
+    let whole = ["project.zip", "repository", "REPORT.md"].iter().all(|name| out.join(name).exists());
     figures.lost += u32::from(!whole);
     Ok(())
 }
@@ -189,8 +191,8 @@ async fn project(home: &Home, url: &str) -> Result<Option<String>> {
     Ok(reader.store.history(1).await?.pop().map(|project| project.id))
 }
 
-fn arguments(home: &Home) -> [String; 5] {
-    ["run".to_owned(), IDEA.to_owned(), "--yes".to_owned(), "--out".to_owned(), home.beside("out").display().to_string()]
+fn arguments(out: &Path) -> [String; 5] {
+    ["run".to_owned(), IDEA.to_owned(), "--yes".to_owned(), "--out".to_owned(), out.display().to_string()]
 }
 
 /// The end of a process, or nothing if it takes longer.

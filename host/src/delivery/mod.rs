@@ -53,14 +53,31 @@ impl Delivery {
 
     /// Writes it into a folder, which must be empty or not there.
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
+        let Some(name) = directory.file_name() else {
+            self.write_into(directory)?;
+            return Ok(directory.to_owned());
+        };
+        // Whole or not at all: what a process that ended halfway left behind is in nobody's way.
+        let partial = directory.with_file_name(format!(".{}.partial", name.to_string_lossy()));
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial).with_context(|| format!("remove {}", partial.display()))?;
+        }
+        self.write_into(&partial)?;
+        if directory.exists() {
+            std::fs::remove_dir(directory).with_context(|| format!("{} is not empty", directory.display()))?;
+        }
+        std::fs::rename(&partial, directory).with_context(|| format!("make {}", directory.display()))?;
+        Ok(directory.to_owned())
+    }
+
+    fn write_into(&self, directory: &Path) -> Result<()> {
         std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
         git::write_repository(&directory.join(REPOSITORY), &self.commits).with_context(|| format!("write {REPOSITORY}"))?;
         let reports = [(REPORT, self.report.markdown()), (REPORT_JSON, self.report.json())];
         for (name, text) in &reports {
             std::fs::write(directory.join(name), text).with_context(|| format!("write {name}"))?;
         }
-        zip::write_zip(&directory.join(ZIP), &self.folder, &self.files, &reports).with_context(|| format!("write {ZIP}"))?;
-        Ok(directory.to_owned())
+        zip::write_zip(&directory.join(ZIP), &self.folder, &self.files, &reports).with_context(|| format!("write {ZIP}"))
     }
 }
 
