@@ -46,7 +46,15 @@ fn read(event: &Value, reading: &mut Reading) -> Next {
     reading.count(event.get("usage"), usage);
     if let Some(choice) = event.pointer("/choices/0") {
         let said = choice.get("delta").or_else(|| choice.get("message"));
-        reading.add(said.and_then(|said| said.get("content")));
+        match said.and_then(|said| said.get("content")) {
+            // Some models think in parts of the content.
+            Some(Value::Array(parts)) => {
+                for part in parts.iter().filter(|part| part.get("type").and_then(Value::as_str) == Some("text")) {
+                    reading.add(part.get("text"));
+                }
+            }
+            text => reading.add(text),
+        }
         reading.declined |= said.and_then(|said| said.get("refusal")?.as_str()).is_some_and(|refusal| !refusal.is_empty());
         if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
             reading.reason = Some(match reason {
