@@ -50,9 +50,12 @@ fn read(event: &Value, reading: &mut Reading) -> Next {
     Next::End
 }
 
-/// Both counts have to be there: a missing one is not zero. Thinking is counted within the output.
+/// Both counts have to be there: a missing one is not zero. Newer versions count cached tokens, within the prompt; thinking is
+/// counted within the output.
 fn usage(counts: &Counts) -> Option<Usage> {
-    Some(Usage { input: counts.required("/prompt_eval_count")?, output: counts.required("/eval_count")?, ..Usage::default() })
+    let cached_input = counts.or_zero("/prompt_eval_cached_count")?;
+    let input = counts.required("/prompt_eval_count")?.checked_sub(cached_input)?;
+    Some(Usage { input, cached_input, output: counts.required("/eval_count")?, ..Usage::default() })
 }
 
 fn refusal(status: u16, body: &Value) -> Option<Failed> {
