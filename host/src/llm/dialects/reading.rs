@@ -45,6 +45,11 @@ impl Reading {
         }
     }
 
+    /// What the whole answer took. A text that took no tokens was not counted, and would be free.
+    pub(super) fn final_usage(&self) -> Option<Usage> {
+        self.usage.filter(|usage| self.text.is_empty() || usage.output + usage.reasoning > 0)
+    }
+
     /// What was counted until now was a first count, and is not what the answer took in the end.
     pub(super) fn forget_counts(&mut self) {
         (self.counts, self.usage) = (Counts::default(), None);

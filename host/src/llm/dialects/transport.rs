@@ -186,7 +186,10 @@ async fn whole(grammar: &Grammar, mut response: reqwest::Response, endpoint: &En
     match (reading.finish(), reading.text.is_empty()) {
         (None, true) => Err(unknown(ODD)),
         // The document has an end, so the answer has one, even where the server does not say why.
-        (finish, _) => Ok(Answer { text: reading.text, finish: finish.unwrap_or(Finish::Complete), usage: reading.usage }),
+        (finish, _) => {
+            let usage = reading.final_usage();
+            Ok(Answer { text: reading.text, finish: finish.unwrap_or(Finish::Complete), usage })
+        }
     }
 }
 
@@ -248,7 +251,10 @@ async fn streamed(
         }
     };
     match reading.finish() {
-        Some(finish) => Ok(Answer { text: reading.text, finish, usage: reading.usage }),
+        Some(finish) => {
+            let usage = reading.final_usage();
+            Ok(Answer { text: reading.text, finish, usage })
+        }
         None if reading.text.is_empty() => Err(unknown(why)),
         None => Err(Failed::Broken { text: reading.text, why: why.to_owned(), idle: why == IDLE, usage: reading.usage }),
     }
