@@ -7,6 +7,7 @@ mod faults;
 mod ledger;
 mod ledger_model;
 mod model_calls;
+mod providers;
 mod restarts;
 mod runners;
 mod sandbox;

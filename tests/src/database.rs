@@ -60,6 +60,19 @@ pub fn tamper(directory: &Path, statement: &str) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
+/// What a server's database keeps, as text. A file's is in the data directory, for whoever looks there.
+pub fn contents(directory: &Path) -> Vec<u8> {
+    match Engine::of_tests() {
+        Engine::Sqlite => Vec::new(),
+        Engine::Postgres => {
+            let dump = cluster().binaries.join("pg_dump");
+            let output = Command::new(dump).arg(database_for(directory)).output().expect("pg_dump runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        }
+    }
+}
+
 /// A running cluster.
 pub struct Cluster {
     directory: PathBuf,

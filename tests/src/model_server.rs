@@ -5,7 +5,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, routing::post};
+use axum::{
+    Json, Router,
+    routing::{get, post},
+};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -37,6 +40,8 @@ pub enum Answer {
     Length(String),
     /// A status and no body.
     Status(u16),
+    /// 401, with the key in the words of its body, as some providers do.
+    KeyRefused,
     /// 429 with `retry-after`, in seconds.
     RateLimited(u64),
     /// 400 as OpenAI's when the prompt is too long.
@@ -56,6 +61,8 @@ pub enum Answer {
 pub struct Asked {
     /// Our request id.
     pub request_id: String,
+    /// The key that came with it, without `Bearer`.
+    pub key: String,
     /// The body.
     pub body: Value,
 }
@@ -129,6 +136,7 @@ impl ModelServer {
         });
         let routes = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/models", get(models))
             .layer(axum::extract::DefaultBodyLimit::max(16 * 1024 * 1024))
             .with_state(inner.clone());
         let serving = tokio::spawn(async move {
@@ -155,10 +163,19 @@ impl ModelServer {
     }
 }
 
+/// The list of models, which costs nothing: for whoever wants to know whether a key is taken.
+async fn models(headers: HeaderMap) -> Response {
+    match headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+        Some(key) if !key.contains("refused") => Json(json!({ "object": "list", "data": [] })).into_response(),
+        _ => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
+
 async fn complete(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let asked = Asked { request_id: text("x-request-id"), body };
+    let key = text("authorization").trim_start_matches("Bearer ").to_owned();
+    let asked = Asked { request_id: text("x-request-id"), key, body };
     let complaints = complaints(&inner, &asked, &text("content-type"));
     if !complaints.is_empty() {
         lock(&inner.complaints).extend(complaints.clone());
@@ -247,6 +264,11 @@ fn respond(inner: &Inner, asked: &Asked, answer: Answer) -> Response {
         Answer::Status(status) => {
             note(false, None);
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }
+        Answer::KeyRefused => {
+            note(false, None);
+            let error = json!({ "code": "invalid_api_key", "message": format!("Incorrect API key provided: {}", asked.key) });
+            (StatusCode::UNAUTHORIZED, Json(json!({ "error": error }))).into_response()
         }
         Answer::RateLimited(seconds) => {
             note(false, None);

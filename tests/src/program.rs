@@ -2,6 +2,7 @@
 
 use crate::home::Home;
 use crate::{root, target};
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 /// How it ended.
@@ -41,6 +42,23 @@ pub fn atelier(home: &Home, model_url: &str, arguments: &[&str]) -> Ended {
 pub async fn atelier_beside(home: &Home, model_url: &str, arguments: &[&str]) -> Ended {
     let mut command = command(home, model_url, arguments);
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the thread lives").expect("it starts");
+    Ended {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// As [`atelier_beside`], with something on its standard input.
+pub async fn atelier_reading(home: &Home, model_url: &str, arguments: &[&str], input: &str) -> Ended {
+    let mut command = command(home, model_url, arguments);
+    let input = input.to_owned();
+    let run = move || {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        child.stdin.take().expect("its input").write_all(input.as_bytes())?;
+        child.wait_with_output()
+    };
+    let output = tokio::task::spawn_blocking(run).await.expect("the thread lives").expect("it starts");
     Ended {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -123,7 +123,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
     if let Some(directory) = arguments.data_dir {
         settings.data_dir = directory;
     }
-    mask::process().replace(Mask::new(settings.secrets()));
+    mask::process().replace(Mask::new(settings.secrets().iter()));
     terminal::start_log(&settings.log)?;
     match arguments.command {
         Command::Run(arguments) => run::run(settings, arguments).await,

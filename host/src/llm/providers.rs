@@ -1,7 +1,7 @@
 //! The model providers of this installation: where each is, what it speaks, and which of its keys the next request goes out with.
 //!
 //! Rows of keys are read at the start and again whenever one changed; a key is opened for one request at a time. A row that does not
-//! open is left out and reported, never guessed at.
+//! open is reported, never guessed at.
 
 use super::dialects::{Dialect, Endpoint};
 use super::keys::mask::{self, Mask};
@@ -87,7 +87,7 @@ pub enum Way<'a> {
     Open(Box<Opening<'a>>),
     /// All of them are busy for so long.
     Wait(Duration),
-    /// None; the reason of the last one.
+    /// None, and why the first one is not.
     Closed(Why),
     /// No provider is configured for this class.
     Nowhere,
@@ -120,13 +120,13 @@ impl Providers {
             master_keys,
             changed_ms: AtomicI64::new(-1),
             looked_at: Mutex::new(None),
-            settings_secrets: settings.secrets().cloned().collect(),
+            settings_secrets: settings.secrets(),
         };
         let keys = store.keys().await?;
         let usable = keys.iter().filter(|key| key.state == KeyState::Active).count();
         let unreadable = providers.take(keys);
         for row in &unreadable {
-            tracing::warn!("key {} is left out: {}", row.id, row.why);
+            tracing::warn!("key {} can't be used: {}", row.id, row.why);
         }
         match unreadable.first() {
             Some(first) if unreadable.len() == usable => Err(ProviderError::NoKeyOpens { count: usable, why: first.why.clone() }),
@@ -158,41 +158,54 @@ impl Providers {
     /// From now on these are the stored keys. Returns the active ones that do not open.
     fn take(&self, keys: Vec<StoredKey>) -> Vec<Unreadable> {
         let mut unreadable = Vec::new();
-        let mut readable: BTreeMap<String, Vec<StoredKey>> = BTreeMap::new();
         let mut secrets = self.settings_secrets.clone();
-        for key in keys {
-            let secret = self.secret(&key);
-            secrets.extend(secret.iter().flatten().cloned());
-            match secret {
+        for key in &keys {
+            match self.secret(key) {
+                Ok(secret) => secrets.extend(secret),
                 Err(why) if key.state == KeyState::Active => unreadable.push(Unreadable { id: key.id.clone(), why }),
-                _ => readable.entry(key.provider.clone()).or_default().push(key),
+                Err(_) => {}
             }
         }
         mask::process().replace(Mask::new(secrets.iter()));
         for provider in self.by_name.values() {
-            let mut keys = readable.remove(&provider.name).unwrap_or_default();
-            keys.retain(|key| key.owner.is_none() || provider.settings.own_keys);
+            // A user's own key that does not open stays in: without it the user would be charged for a shared one unasked.
+            let usable = |key: &&StoredKey| key.provider == provider.name && (key.owner.is_none() || provider.settings.own_keys);
+            let mut keys: Vec<StoredKey> = keys.iter().filter(usable).cloned().collect();
             keys.extend(provider.settings_key());
             provider.pool.replace(keys);
         }
         unreadable
     }
 
-    /// The first of these routes that has a key to spare, leaving out those in `failed` as long as another one is open.
-    pub fn way(&self, routes: &[(String, String)], owner: &str, tokens: u64, failed: &[usize]) -> Way<'_> {
+    /// The first of these routes that has a key to spare. Of those that were tried for this call the ones that may be asked again come
+    /// last, the others not at all. A user who brought keys goes by them alone: where they fail, being charged for a shared one would be a surprise.
+    pub fn way(&self, routes: &[(String, String)], owner: &str, tokens: u64, tried: &BTreeMap<usize, bool>) -> Way<'_> {
         let mut shortest: Option<Duration> = None;
         let mut reason = None;
-        let order = (0..routes.len()).filter(|number| !failed.contains(number)).chain(failed.iter().copied());
+        let again = tried.iter().filter(|(_, again)| **again).map(|(number, _)| *number);
+        let order = (0..routes.len()).filter(|number| !tried.contains_key(number)).chain(again);
+        let own = routes.iter().filter_map(|(name, _)| self.by_name.get(name)).any(|provider| provider.pool.owns(owner));
         for number in order {
             let Some((name, model)) = routes.get(number) else { continue };
-            let Some(provider) = self.by_name.get(name) else { continue };
-            match provider.pool.pick(Instant::now(), Some(owner), tokens) {
-                Pick::Ready(lease) => match self.opening(number, provider, model, lease) {
-                    Some(opening) => return Way::Open(Box::new(opening)),
-                    None => continue,
-                },
-                Pick::Wait(wait) => shortest = Some(shortest.map_or(wait, |known| known.min(wait))),
-                Pick::Unavailable(why) => reason = Some(why),
+            let Some(provider) = self.by_name.get(name).filter(|provider| !own || provider.pool.owns(owner)) else { continue };
+            // A key that does not open is put aside by its pool, so this ends with the last key.
+            loop {
+                match provider.pool.pick(Instant::now(), Some(owner), tokens) {
+                    Pick::Ready(lease) => {
+                        if let Some(opening) = self.opening(number, provider, model, lease) {
+                            return Way::Open(Box::new(opening));
+                        }
+                    }
+                    Pick::Wait(wait) => {
+                        shortest = Some(shortest.map_or(wait, |known| known.min(wait)));
+                        break;
+                    }
+                    Pick::Unavailable(why) => {
+                        // The preferred one's reason says most.
+                        reason = reason.or(Some(why));
+                        break;
+                    }
+                }
             }
         }
         match (shortest, reason) {

@@ -9,7 +9,7 @@ pub use budget::{BudgetAmounts, BudgetSettings};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use models::{ModelSettings, Models, PriceSetting, ProviderSettings};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -148,9 +148,19 @@ impl Settings {
 pub const MASTER_KEYS_FILE: &str = "master.keys";
 
 impl Settings {
-    /// Every secret of the settings, to be masked wherever it might show.
-    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        [&self.database_url, &self.master_keys, &self.model.key].into_iter().flatten()
+    /// Every secret of the settings, to be masked wherever it might show: whole, and the part of it that is of use by itself.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let mut secrets: Vec<SecretString> = [&self.database_url, &self.model.key].into_iter().flatten().cloned().collect();
+        if let Some(url) = &self.database_url {
+            let user = url.expose_secret().split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
+            secrets.extend(user.and_then(|user| user.split_once(':')).map(|(_, password)| SecretString::from(password)));
+        }
+        // What can't be read is reported where it is needed; here it only can't be hidden.
+        if let Ok(Some(text)) = self.master_keys_text() {
+            let entries = text.expose_secret().split([',', '\n']).filter_map(|entry| entry.split_once(':'));
+            secrets.extend(entries.map(|(_, key)| SecretString::from(key.trim())));
+        }
+        secrets
     }
 
     /// Where the master keys are read from, unless they are given in the environment.
@@ -160,16 +170,20 @@ impl Settings {
 
     /// The master keys, if there are any.
     pub fn read_master_keys(&self) -> Result<Option<MasterKeys>, SettingsError> {
-        let text = match &self.master_keys {
-            Some(text) => text.clone(),
-            None if self.master_keys_path().exists() => {
-                let path = self.master_keys_path();
+        let keys = self.master_keys_text()?.map(|text| MasterKeys::parse(&text)).transpose();
+        keys.map_err(|error| SettingsError(format!("the master keys: {error}")))
+    }
+
+    fn master_keys_text(&self) -> Result<Option<SecretString>, SettingsError> {
+        let path = self.master_keys_path();
+        match &self.master_keys {
+            Some(text) => Ok(Some(text.clone())),
+            None if path.exists() => {
                 let text = std::fs::read_to_string(&path).map_err(|error| SettingsError(format!("{}: {error}", path.display())))?;
-                SecretString::from(text)
+                Ok(Some(SecretString::from(text)))
             }
-            None => return Ok(None),
-        };
-        MasterKeys::parse(&text).map(Some).map_err(|error| SettingsError(format!("the master keys: {error}")))
+            None => Ok(None),
+        }
     }
 }
 
@@ -211,6 +225,15 @@ mod tests {
     fn a_key_never_shows() {
         let settings = load("", &[("ATELIER_MODEL_KEY", "sk-canary")]).expect("settings");
         assert!(!format!("{settings:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_is_hidden_is_also_hidden_in_parts() {
+        let variables = [("ATELIER_DATABASE_URL", "postgres://me:canary-p@h/d"), ("ATELIER_MASTER_KEYS", "m2:canary-b=,m1:canary-a=")];
+        let secrets = load("", &variables).expect("settings").secrets();
+        for part in ["postgres://me:canary-p@h/d", "canary-p", "canary-a=", "canary-b="] {
+            assert!(secrets.iter().any(|secret| secret.expose_secret() == part), "{part}");
+        }
     }
 
     #[test]

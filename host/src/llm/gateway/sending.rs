@@ -10,6 +10,7 @@ use crate::llm::keys::pool::Outcome;
 use crate::llm::providers::{Opening, Way};
 use crate::project::{Pause, Refusal};
 use crate::store::{StoreError, now_ms};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -81,10 +82,12 @@ impl Gateway {
         }
         self.providers.refresh(&self.store).await?;
         let tokens = input_tokens_max(request) + output_tokens(request);
-        let (mut held, mut failed, mut last): (Option<Held>, Vec<usize>, Option<Pause>) = (None, Vec::new(), None);
+        // Routes that did not take the request, and whether they may be asked again.
+        let mut tried: BTreeMap<usize, bool> = BTreeMap::new();
+        let (mut held, mut last): (Option<Held>, Option<Pause>) = (None, None);
         let (mut sends, mut retry_wait, mut waited) = (0, RETRY_WAIT, Duration::ZERO);
         while sends < SENDS_MAX {
-            let opening = match self.providers.way(&routes, &context.wallet, tokens, &failed) {
+            let opening = match self.providers.way(&routes, &context.wallet, tokens, &tried) {
                 Way::Open(opening) => opening,
                 Way::Wait(wait) if waited + wait <= KEY_WAIT_MAX => {
                     waited += wait;
@@ -106,6 +109,12 @@ impl Gateway {
                     return Ok(Sent::NotTaken { held, pause: last.unwrap_or(pause) });
                 }
             };
+            if tried.contains_key(&opening.number) {
+                if is_left(&mut stopped, retry_wait).await {
+                    return Ok(Sent::Left { held });
+                }
+                retry_wait *= 2;
+            }
             let (now_held, request_id) = match self.hold(context, request, &opening, held.take()).await? {
                 Hold::Held(held, request_id) => (held, request_id),
                 Hold::Not(sent) => return Ok(sent),
@@ -125,34 +134,21 @@ impl Gateway {
             if let Some(outcome) = outcome(&failure) {
                 opening.report(outcome);
             }
-            let (why, pause, same_again) = match &failure {
-                Failed::NotAccepted { why, .. } => (why.clone(), Pause::Provider(format!("{why}, {SENDS_MAX} tries")), true),
-                Failed::Faulty(status) => (format!("status {status}"), Pause::Provider(format!("status {status}")), false),
+            let (why, pause, again) = match &failure {
+                Failed::NotAccepted { why, .. } => (why.clone(), Pause::Provider(format!("{why}, {SENDS_MAX} tries")), Some(true)),
+                Failed::Faulty(status) => (format!("status {status}"), Pause::Provider(format!("status {status}")), Some(false)),
                 Failed::Rejected(rejection) if !is_of_prompt(rejection) => {
-                    ("rejected".to_owned(), Pause::Operator(next_step(rejection)), opening.route.key_id.is_some() && is_of_key(rejection))
+                    // The pool puts a stored key aside, so the same provider may have another one at once.
+                    let stored = opening.route.key_id.is_some() && is_of_key(rejection);
+                    ("rejected".to_owned(), Pause::Operator(next_step(rejection)), (!stored).then_some(false))
                 }
                 _ => return Ok(Sent::Failed { held: now_held, failed: failure }),
             };
             self.store.void_attempt(&now_held.call, &request_id, &why).await?;
             failpoint::reach("not accepted");
             tracing::info!(%why, provider = %opening.route.provider, "a request was not accepted");
-            held = Some(now_held);
-            last = Some(pause);
-            if !failed.contains(&opening.number) {
-                failed.push(opening.number);
-            }
-            // Where another provider of the class is left, it is asked at once; the same one only if that can help, and after a while.
-            let other_left = failed.len() < routes.len();
-            if !other_left && !same_again {
-                break;
-            }
-            drop(opening);
-            if !other_left && sends < SENDS_MAX {
-                if is_left(&mut stopped, retry_wait).await {
-                    return Ok(Sent::Left { held });
-                }
-                retry_wait *= 2;
-            }
+            tried.extend(again.map(|again| (opening.number, again)));
+            (held, last) = (Some(now_held), Some(pause));
         }
         Ok(Sent::NotTaken { held, pause: last.unwrap_or_else(|| Pause::Provider("no provider answered".to_owned())) })
     }

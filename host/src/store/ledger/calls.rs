@@ -5,7 +5,7 @@
 //! for each other, so that what is left is read and taken as one step.
 
 use super::budgets::{open_allowance, read_chain};
-use super::{Money, move_credits};
+use super::{Money, Move};
 use crate::ledger::{
     CallId, HOUSE_LOST, HOUSE_OVERRUN, HOUSE_SALES, NanoUsd, Rates, Reserve, Reserved, Route, Scope, Settlement, Usage, UsageSource, fit,
 };
@@ -128,7 +128,8 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<NanoUsd> {
     resolve(tx, call, "settled", &Costs { actual, charged, usage: &settlement.usage, source: settlement.source }).await?;
     end_attempts(tx, call, "settled", "", None).await?;
     money.charge(tx, hold.amount, &reference(call), charged).await?;
-    move_credits(tx, &hold.wallet, "overrun", &reference(call), HOUSE_OVERRUN, HOUSE_SALES, actual - charged).await?;
+    let (wallet, reference, amount) = (&*hold.wallet, &*reference(call), actual - charged);
+    Move { wallet, kind: "overrun", reference, from: HOUSE_OVERRUN, to: HOUSE_SALES, amount }.make(tx).await?;
     for link in chain.0.iter().filter(|link| link.scope == Scope::Project) {
         let (before, after) = (link.budget.spent, link.budget.spent + charged);
         if before.is_below_percent(WARN_PERCENT, link.budget.limit) && !after.is_below_percent(WARN_PERCENT, link.budget.limit) {
@@ -221,7 +222,8 @@ async fn lose(tx: &mut Tx, call: &CallId, usage: &Usage, why: &str) -> Result<()
     money.hold(tx, -hold.amount).await?;
     end_attempts(tx, call, "lost", why, None).await?;
     resolve(tx, call, "lost", &Costs { actual: estimate, charged: NanoUsd::ZERO, usage, source: UsageSource::Estimated }).await?;
-    move_credits(tx, &hold.wallet, "lost", &reference(call), HOUSE_LOST, HOUSE_SALES, estimate).await
+    let (wallet, reference) = (&*hold.wallet, &*reference(call));
+    Move { wallet, kind: "lost", reference, from: HOUSE_LOST, to: HOUSE_SALES, amount: estimate }.make(tx).await
 }
 
 struct Costs<'a> {

@@ -1,8 +1,8 @@
 //! Credits that go back: refunds of failed work, by policy and within a bound that keeps failing on purpose from paying, and
 //! adjustments of calls that were charged by an estimate.
 
+use super::Move;
 use super::calls::reference;
-use super::move_credits;
 use crate::ledger::{CallId, HOUSE_LOST, HOUSE_OVERRUN, HOUSE_REFUNDS, HOUSE_SALES, NanoUsd, Rates, Usage};
 use crate::store::{Result, Store, StoreError, Tx, from_json, now_ms, query, transaction};
 
@@ -59,10 +59,11 @@ async fn adjust(tx: &mut Tx, call: &CallId, usage: &Usage) -> Result<Adjusted> {
     let user = if refunded > 0 { NanoUsd::ZERO } else { charged.saturating_sub(actual) };
     let house = (actual - (charged - user)) - (before - charged);
     drop(money);
-    move_credits(tx, &wallet, "adjust", &name, HOUSE_SALES, &wallet, user).await?;
+    let (wallet, kind) = (wallet.as_str(), "adjust");
+    Move { wallet, kind, reference: &name, from: HOUSE_SALES, to: wallet, amount: user }.make(tx).await?;
     let account = if row.get::<String>("state") == "lost" { HOUSE_LOST } else { HOUSE_OVERRUN };
-    let (debit, credit) = if house > NanoUsd::ZERO { (account, HOUSE_SALES) } else { (HOUSE_SALES, account) };
-    move_credits(tx, &wallet, "adjust", &house_reference, debit, credit, NanoUsd(house.0.abs())).await?;
+    let (from, to) = if house > NanoUsd::ZERO { (account, HOUSE_SALES) } else { (HOUSE_SALES, account) };
+    Move { wallet, kind, reference: &house_reference, from, to, amount: NanoUsd(house.0.abs()) }.make(tx).await?;
     Ok(Adjusted { user, house })
 }
 
@@ -106,5 +107,5 @@ pub(in crate::store) async fn refund_run(tx: &mut Tx, limit: NanoUsd, run: &str)
             .scalar(tx)
             .await?;
     let amount = (row.get::<NanoUsd>("charged") - adjusted).min(limit.saturating_sub(given));
-    move_credits(tx, &wallet, "refund", run, HOUSE_REFUNDS, &wallet, amount).await
+    Move { wallet: &wallet, kind: "refund", reference: run, from: HOUSE_REFUNDS, to: &wallet, amount }.make(tx).await
 }

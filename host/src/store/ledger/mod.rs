@@ -50,7 +50,9 @@ impl Store {
         bounded(first_grant)?;
         transaction!(self, |tx| async {
             if query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).execute(&mut tx).await? == 1 {
-                move_credits(&mut tx, wallet, "grant", &format!("welcome:{wallet}"), HOUSE_GRANTS, wallet, first_grant).await?;
+                let reference = format!("welcome:{wallet}");
+                let welcome = Move { wallet, kind: "grant", reference: &reference, from: HOUSE_GRANTS, to: wallet, amount: first_grant };
+                welcome.make(&mut tx).await?;
             }
             Ok(())
         })
@@ -70,7 +72,7 @@ impl Store {
                 Some((wallet, amount)) => Err(StoreError::ReferenceUsed { reference: reference.to_owned(), amount, wallet }),
                 None => {
                     bounded(NanoUsd(money.balance.0.saturating_add(amount.0)))?;
-                    move_credits(&mut tx, wallet, "grant", reference, HOUSE_GRANTS, wallet, amount).await?;
+                    Move { wallet, kind: "grant", reference, from: HOUSE_GRANTS, to: wallet, amount }.make(&mut tx).await?;
                     Ok(true)
                 }
             }
@@ -157,57 +159,53 @@ impl Money {
             .bind(&self.wallet)
             .execute(tx)
             .await?;
-        append(tx, &self.wallet, self.seq + 1, "charge", reference, &self.wallet, HOUSE_SALES, charged).await
+        let (wallet, kind) = (self.wallet.as_str(), "charge");
+        Move { wallet, kind, reference, from: wallet, to: HOUSE_SALES, amount: charged }.append(tx, self.seq + 1).await
     }
 }
 
-/// Appends one entry and moves the wallet's balance by it. An amount of zero makes no entry.
-async fn move_credits(
-    tx: &mut Tx,
-    wallet: &str,
+/// Credits that move from one account to another, in the books of one wallet.
+struct Move<'a> {
+    wallet: &'a str,
     kind: &'static str,
-    reference: &str,
-    debit: &str,
-    credit: &str,
+    reference: &'a str,
+    from: &'a str,
+    to: &'a str,
     amount: NanoUsd,
-) -> Result<()> {
-    if amount <= NanoUsd::ZERO {
-        return Ok(());
-    }
-    let change = match (debit == wallet, credit == wallet) {
-        (true, _) => -amount,
-        (_, true) => amount,
-        _ => NanoUsd::ZERO,
-    };
-    let seq: i64 = query("update wallet set seq = seq + 1, balance = balance + $1 where id = $2 returning seq")
-        .bind(change)
-        .bind(wallet)
-        .scalar(tx)
-        .await?;
-    append(tx, wallet, seq, kind, reference, debit, credit, amount).await
 }
 
-#[expect(clippy::too_many_arguments, reason = "one for each column of an entry, all of them given")]
-async fn append(
-    tx: &mut Tx,
-    wallet: &str,
-    seq: i64,
-    kind: &'static str,
-    reference: &str,
-    debit: &str,
-    credit: &str,
-    amount: NanoUsd,
-) -> Result<()> {
-    query("insert into entry (wallet, seq, kind, ref, debit, credit, amount, at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)")
-        .bind(wallet)
-        .bind(seq)
-        .bind(kind)
-        .bind(reference)
-        .bind(debit)
-        .bind(credit)
-        .bind(amount)
-        .bind(now_ms())
-        .execute(tx)
-        .await?;
-    Ok(())
+impl Move<'_> {
+    /// Appends the entry and changes the wallet's balance by it. An amount of zero makes no entry.
+    async fn make(&self, tx: &mut Tx) -> Result<()> {
+        if self.amount <= NanoUsd::ZERO {
+            return Ok(());
+        }
+        let change = match (self.from == self.wallet, self.to == self.wallet) {
+            (true, _) => -self.amount,
+            (_, true) => self.amount,
+            _ => NanoUsd::ZERO,
+        };
+        let seq: i64 = query("update wallet set seq = seq + 1, balance = balance + $1 where id = $2 returning seq")
+            .bind(change)
+            .bind(self.wallet)
+            .scalar(tx)
+            .await?;
+        self.append(tx, seq).await
+    }
+
+    /// Appends the entry alone; the wallet was changed already.
+    async fn append(&self, tx: &mut Tx, seq: i64) -> Result<()> {
+        query("insert into entry (wallet, seq, kind, ref, debit, credit, amount, at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)")
+            .bind(self.wallet)
+            .bind(seq)
+            .bind(self.kind)
+            .bind(self.reference)
+            .bind(self.from)
+            .bind(self.to)
+            .bind(self.amount)
+            .bind(now_ms())
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ pub(super) mod sqlite;
 
 use super::{Result, StoreError};
 pub(super) use row::{FromRow, Row};
-use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 /// A parameter.
 #[derive(Clone, Debug)]
@@ -76,34 +76,18 @@ pub(super) fn query_made(sql: String) -> Query {
     Query { sql: sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values: Vec::new() }
 }
 
-/// Runs one statement on either connection.
-macro_rules! on_link {
-    ($query:expr, $link:expr, |$bound:ident, $connection:ident| $run:expr) => {
-        match $link {
-            Link::Sqlite($connection) => {
-                let mut $bound = sqlx::query::<sqlx::Sqlite>($query.sql);
-                for value in $query.values {
-                    $bound = match value {
-                        Value::Int(number) => $bound.bind(number),
-                        Value::Text(text) => $bound.bind(text),
-                        Value::Bytes(bytes) => $bound.bind(bytes),
-                    };
-                }
-                $run
-            }
-            Link::Postgres($connection) => {
-                let mut $bound = sqlx::query::<sqlx::Postgres>($query.sql);
-                for value in $query.values {
-                    $bound = match value {
-                        Value::Int(number) => $bound.bind(number),
-                        Value::Text(text) => $bound.bind(text),
-                        Value::Bytes(bytes) => $bound.bind(bytes),
-                    };
-                }
-                $run
-            }
-        }
-    };
+/// The statement with its parameters, as one database takes it.
+fn bound<DB: sqlx::Database>(query: Query) -> sqlx::query::Query<'static, DB, DB::Arguments>
+where
+    Option<i64>: for<'t> sqlx::Encode<'t, DB> + sqlx::Type<DB>,
+    Option<String>: for<'t> sqlx::Encode<'t, DB> + sqlx::Type<DB>,
+    Vec<u8>: for<'t> sqlx::Encode<'t, DB> + sqlx::Type<DB>,
+{
+    query.values.into_iter().fold(sqlx::query::<DB>(query.sql), |bound, value| match value {
+        Value::Int(number) => bound.bind(number),
+        Value::Text(text) => bound.bind(text),
+        Value::Bytes(bytes) => bound.bind(bytes),
+    })
 }
 
 impl Query {
@@ -115,20 +99,26 @@ impl Query {
 
     /// Runs it and says how many rows it touched.
     pub(super) async fn execute(self, on: &mut impl Speak) -> Result<u64> {
-        let done = on_link!(self, on.link(), |bound, connection| bound.execute(connection).await?.rows_affected());
-        Ok(done)
+        Ok(match on.link() {
+            Link::Sqlite(connection) => bound::<Sqlite>(self).execute(connection).await?.rows_affected(),
+            Link::Postgres(connection) => bound::<Postgres>(self).execute(connection).await?.rows_affected(),
+        })
     }
 
     /// Every row.
     pub(super) async fn all(self, on: &mut impl Speak) -> Result<Vec<Row>> {
-        let rows = on_link!(self, on.link(), |bound, connection| bound.fetch_all(connection).await?.into_iter().map(Row::from).collect());
-        Ok(rows)
+        Ok(match on.link() {
+            Link::Sqlite(connection) => bound::<Sqlite>(self).fetch_all(connection).await?.into_iter().map(Row::from).collect(),
+            Link::Postgres(connection) => bound::<Postgres>(self).fetch_all(connection).await?.into_iter().map(Row::from).collect(),
+        })
     }
 
     /// The row, if there is one.
     pub(super) async fn optional(self, on: &mut impl Speak) -> Result<Option<Row>> {
-        let row = on_link!(self, on.link(), |bound, connection| bound.fetch_optional(connection).await?.map(Row::from));
-        Ok(row)
+        Ok(match on.link() {
+            Link::Sqlite(connection) => bound::<Sqlite>(self).fetch_optional(connection).await?.map(Row::from),
+            Link::Postgres(connection) => bound::<Postgres>(self).fetch_optional(connection).await?.map(Row::from),
+        })
     }
 
     /// The row that must be there.

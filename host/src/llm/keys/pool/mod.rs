@@ -142,8 +142,8 @@ impl Pool {
     /// room is chosen, and of equal ones the one that has rested longest.
     pub fn pick(&self, now: Instant, owner: Option<&str>, tokens: u64) -> Pick {
         let mut state = lock(&self.state);
-        let own = owner.is_some() && state.keys.values().any(|entry| entry.is_usable() && entry.key.owner.as_deref() == owner);
-        let owner = owner.filter(|_| own);
+        let owner = owner.filter(|owner| state.owns(owner));
+        let own = owner.is_some();
         let mut usable = state.keys.values().filter(|entry| entry.is_usable() && entry.key.owner.as_deref() == owner).peekable();
         let provider = || state.provider.clone();
         if usable.peek().is_none() {
@@ -175,6 +175,11 @@ impl Pool {
         }
     }
 
+    /// Whether this wallet has a key of its own here.
+    pub fn owns(&self, owner: &str) -> bool {
+        lock(&self.state).owns(owner)
+    }
+
     /// Tells how a call went. Only the first report of a lease counts.
     pub fn report(&self, now: Instant, lease: &Lease, outcome: Outcome) {
         if !Arc::ptr_eq(&self.state, &lease.state) || lease.reported.swap(true, Ordering::Relaxed) {
@@ -197,21 +202,9 @@ impl Pool {
         }
     }
 
-    /// An operator checked this key and the provider took it: nothing is held against it any more. False if there is none.
-    pub fn forgive(&self, id: &KeyId) -> bool {
-        let mut state = lock(&self.state);
-        let entry = state.keys.get_mut(id);
-        entry.map(|entry| entry.trouble = Trouble::default()).is_some()
-    }
-
     /// How each key is doing, by id.
     pub fn conditions(&self, now: Instant) -> Vec<(KeyId, Condition)> {
         lock(&self.state).keys.iter().map(|(id, entry)| (id.clone(), entry.condition(now))).collect()
-    }
-
-    /// How long the provider is left alone, if it is.
-    pub fn provider_down_for(&self, now: Instant) -> Option<Duration> {
-        Some(lock(&self.state).breaker.wait(now)).filter(|wait| !wait.is_zero())
     }
 }
 
@@ -236,6 +229,10 @@ impl Drop for Lease {
 }
 
 impl State {
+    fn owns(&self, owner: &str) -> bool {
+        self.keys.values().any(|entry| entry.is_usable() && entry.key.owner.as_deref() == Some(owner))
+    }
+
     /// Books a call on a key.
     fn begin(&mut self, now: Instant, id: &KeyId, tokens: u64) -> Option<(Arc<StoredKey>, Option<Probe>)> {
         let entry = self.keys.get_mut(id)?;
