@@ -11,8 +11,9 @@ IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
 KILLS ?= 200
 STORE ?= sqlite
+PEER ?= target/peer
 
-.PHONY: demo run test torture postgres bench bench-checks ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture postgres bench bench-checks bench-gateway ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -44,6 +45,11 @@ bench: plugins guests
 ## What a check costs in the sandbox, beside python3 and node.
 bench-checks: plugins
 	$(CARGO) run --release -q -p tests --bin bench-checks
+
+## What the ledger costs a model call, on both stores and beside LiteLLM's proxy (installed into PEER if that can be done; PEER= leaves it out).
+bench-gateway: postgres
+	@test -z "$(PEER)" || tests/peer/setup.sh $(PEER) || echo "the peer can't be installed; nothing is measured beside it"
+	PEER=$(PEER) $(CARGO) run --release -q -p tests --bin bench-gateway
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
 ideas: plugins

@@ -78,6 +78,7 @@ pub struct Cluster {
     directory: PathBuf,
     binaries: PathBuf,
     databases: AtomicU32,
+    postmaster: u32,
     /// Its end is the cluster's: the script around it waits for its standard input to close.
     _script: Child,
 }
@@ -120,8 +121,10 @@ impl Cluster {
             .expect("bash runs");
         let mut line = String::new();
         BufReader::new(script.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let directory = line.split_whitespace().next().unwrap_or_else(|| panic!("PostgreSQL in {} did not start", binaries.display()));
-        Cluster { directory: directory.into(), binaries, databases: AtomicU32::new(0), _script: script }
+        let (directory, postmaster) =
+            line.trim().split_once(' ').unwrap_or_else(|| panic!("PostgreSQL in {} did not start", binaries.display()));
+        let postmaster = postmaster.parse().expect("a process id");
+        Cluster { directory: directory.into(), binaries, postmaster, databases: AtomicU32::new(0), _script: script }
     }
 
     /// A new empty database.
@@ -130,6 +133,11 @@ impl Cluster {
         let made = self.psql(&self.url("postgres"), &format!("create database {name}")).output().expect("psql runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         self.url(&name)
+    }
+
+    /// The server's first process, the parent of all others.
+    pub fn postmaster(&self) -> u32 {
+        self.postmaster
     }
 
     /// Ends the server's processes at once, as a crash does; the postmaster starts anew by itself.
