@@ -3,7 +3,7 @@
 use atelier_host::app::App;
 use atelier_host::project::{Pause, Phase};
 use tests::conversation::Conversation;
-use tests::database::Engine;
+use tests::database::{Cluster, Engine};
 use tests::home::{Home, assert_agrees, assert_sound, begin, read};
 use tests::model_server::{Answer, ModelServer};
 use tests::root;
@@ -151,6 +151,51 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Quoted);
     assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_crashes_in_the_middle_of_a_call_loses_nothing() {
+    // A file does not go away; a server does, and comes back.
+    if Engine::of_tests() == Engine::Sqlite {
+        return;
+    }
+    let cluster = Cluster::start(true);
+    let (began, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    let mut answers = replies().into_iter();
+    let mut first = true;
+    let server = ModelServer::scripted(move |_, _| {
+        if std::mem::take(&mut first) {
+            let _ = began.send(());
+            let answer = Answer::Text("an answer that nobody can store".to_owned());
+            return Answer::Slow(std::time::Duration::from_millis(400), Box::new(answer));
+        }
+        answers.next().unwrap_or(Answer::Status(500))
+    })
+    .await;
+    let mut home = Home::shipped();
+    home.variables.push(("ATELIER_DATABASE_URL", cluster.create()));
+    let app = home.app(&server.url).await;
+    let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");
+    let orchestrator = app.orchestrator.clone();
+    let advancing = tokio::spawn(async move { orchestrator.advance(project).await });
+    begins.recv().await.expect("a call is under way");
+    let before = cluster.sessions();
+    cluster.crash();
+    let outcome = advancing.await.expect("no panic");
+    assert!(!before.is_empty() && cluster.sessions().is_disjoint(&before), "every connection was lost");
+    drop(app);
+    // Either the server was back before anything had to be stored, or the error says what to do; a new process goes on from there.
+    if let Err(error) = outcome {
+        assert!(format!("{error:#}").contains("nothing was lost"), "{error:#}");
+    }
+    let app = home.app(&server.url).await;
+    let project = app.reader.store.history(1).await.expect("a listing").remove(0).id;
+    let project = app.reader.store.project(&project).await.expect("it is there");
+    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!(project.state.phase, Phase::Quoted);
+    assert_sound(&app).await;
+    assert_agrees(&app.reader.store, &server.log()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,11 +2,13 @@
 //! as the test program. It listens on a socket in a folder of its own, on no port.
 
 use atelier_host::store::Store;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,12 +142,29 @@ impl Cluster {
         self.postmaster
     }
 
-    /// Ends the server's processes at once, as a crash does; the postmaster starts anew by itself.
+    /// Ends the server's processes at once, as a crash does, and comes back when it has recovered.
     pub fn crash(&self) {
         // A server process that is killed makes the postmaster end all others and recover.
-        let pid = self.psql(&self.url("postgres"), "select pid from pg_stat_activity where backend_type = 'checkpointer'").output();
-        let pid = String::from_utf8_lossy(&pid.expect("psql runs").stdout).trim().to_owned();
-        assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill runs").success());
+        let checkpointer = self.ask("select pid from pg_stat_activity where backend_type = 'checkpointer'");
+        assert!(Command::new("kill").args(["-9", checkpointer.trim()]).status().expect("kill runs").success());
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(50));
+            if self.psql(&self.url("postgres"), "select 1").output().expect("psql runs").status.success() {
+                return;
+            }
+        }
+        panic!("the server did not recover");
+    }
+
+    /// The connections of programs of ours, by the process that serves each.
+    pub fn sessions(&self) -> BTreeSet<String> {
+        let sessions = self.ask("select pid from pg_stat_activity where application_name = 'atelier'");
+        sessions.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+    }
+
+    fn ask(&self, statement: &str) -> String {
+        let output = self.psql(&self.url("postgres"), statement).output().expect("psql runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn url(&self, database: &str) -> String {
