@@ -19,7 +19,15 @@ create table budget_next (
     check (spent + held <= limit_nano),
     check (calls <= calls_limit)
 ) strict;
-insert into budget_next (id, scope, parent, limit_nano, spent, held) select id, scope, parent, limit_nano, spent, held from budget;
+-- Calls that began before count as well, in every budget around them.
+with recursive within (around, id) as (
+    select id, id from budget
+    union all select within.around, budget.id from within join budget on budget.parent = within.id
+)
+insert into budget_next (id, scope, parent, limit_nano, spent, held, calls)
+select id, scope, parent, limit_nano, spent, held,
+    (select count(*) from hold where state <> 'voided' and hold.budget in (select within.id from within where within.around = budget.id))
+from budget;
 drop table budget;
 alter table budget_next rename to budget;
 
