@@ -13,6 +13,7 @@ mod openai;
 mod reading;
 mod transport;
 
+use super::unknown::Outcome;
 use super::{Finish, Message, Role};
 use crate::ledger::Usage;
 use frames::Framing;
@@ -200,6 +201,8 @@ pub enum Failed {
     Unknown {
         /// What happened.
         why: String,
+        /// The line of the policy on who pays.
+        outcome: Outcome,
     },
     /// It began and did not end well.
     Broken {

@@ -6,6 +6,7 @@ use super::frames::Frames;
 use super::reading::{Reading, seconds};
 use super::{Answer, Endpoint, Failed, Finish, Grammar, Next, NotAcceptedCause, Rejection, Wire};
 use crate::ledger::Usage;
+use crate::llm::unknown::Outcome;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -49,7 +50,7 @@ pub(super) async fn send(
     let response = match timeout(endpoint.first_byte_timeout, request.send()).await {
         Err(_) => {
             let why = format!("no answer within {} s (ATELIER_MODEL_FIRST_BYTE_TIMEOUT_S)", endpoint.first_byte_timeout.as_secs());
-            return Err(Failed::Unknown { why });
+            return Err(Failed::Unknown { why, outcome: Outcome::NoFirstByte });
         }
         Ok(Err(error)) if error.is_connect() => {
             let why = "no connection".to_owned();
@@ -261,5 +262,6 @@ async fn streamed(
 }
 
 fn unknown(why: &str) -> Failed {
-    Failed::Unknown { why: why.to_owned() }
+    let outcome = if why == ODD { Outcome::Unreadable } else { Outcome::LostBeforeAnswer };
+    Failed::Unknown { why: why.to_owned(), outcome }
 }

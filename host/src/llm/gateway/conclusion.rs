@@ -58,7 +58,7 @@ impl Gateway {
             }
             Sent::Failed { held, failed } => {
                 let (outcome, why) = match failed {
-                    Failed::Unknown { why } => (Outcome::LostBeforeAnswer, why),
+                    Failed::Unknown { why, outcome } => (outcome, why),
                     other => (Outcome::Unreadable, format!("{other:?}")),
                 };
                 end.unknown(held, outcome, &Seen::default(), &why, Completion::Suspended(Pause::Provider(why.clone()))).await
