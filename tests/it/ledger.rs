@@ -480,6 +480,36 @@ async fn the_user_is_warned_once_and_asked_again_before_the_last_part_is_spent()
     assert!(matches!(reserved, Reserved::Held { .. }), "{reserved:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_leave_at_any_instant_leave_whole_transactions_behind() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let world = World::new(directory.path()).await;
+    let mut told = 0;
+    for round in 0..40_u32 {
+        let tasks: Vec<_> = (0..8_u32)
+            .map(|number| {
+                let store = world.store.clone();
+                // From nothing to longer than a transaction takes.
+                let patience = std::time::Duration::from_micros(u64::from((round * 8 + number) * 997 % 40_000));
+                let reference = format!("r{round}-{number}");
+                tokio::spawn(async move {
+                    let granted = tokio::time::timeout(patience, store.grant(WALLET, NanoUsd(1), &reference)).await;
+                    // A refused statement in the same group must not harm the others.
+                    let _ = tokio::time::timeout(patience, store.set_project_limit(PROJECT, NanoUsd(-1))).await;
+                    i64::from(matches!(granted, Ok(Ok(true))))
+                })
+            })
+            .collect();
+        for task in tasks {
+            told += task.await.expect("no panic");
+        }
+    }
+    assert_audit(&world.store, &[]).await;
+    let granted = world.store.balance(WALLET).await.expect("it still works").balance.0 - BALANCE;
+    assert!(granted >= told && told > 0, "{told} were told that it is done, {granted} are there");
+    assert!(world.store.grant(WALLET, NanoUsd(1), "the last").await.expect("granted"));
+}
+
 #[tokio::test]
 async fn two_processes_that_recover_at_once_recover_each_hold_once() {
     let directory = tempfile::tempdir().expect("a folder");

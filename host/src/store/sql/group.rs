@@ -4,6 +4,9 @@
 //! commit: each is a savepoint of the group's transaction and returns when that is on the disk, or fails with it. The lock of the
 //! writer is first come, first served, and whoever commits stands in the same line: so a group takes in who waited already, and nobody
 //! waits for later ones.
+//!
+//! Callers leave at any await (a stream that ends drops its checkpoint halfway), so nothing here may be half done: a transaction begins in
+//! a task of its own, completing it has no await before it counts, and taking back can be done twice.
 
 use super::super::{Result, StoreError};
 use sqlx::pool::PoolConnection;
@@ -43,18 +46,20 @@ impl Writer {
 
     /// Begins a transaction that sees what all before it did.
     pub(super) async fn begin(&self) -> Result<Member> {
-        let mut group = self.group.clone().lock_owned().await;
-        group.undo_unfinished().await;
-        group.unfinished = true;
-        let begun = group.begin_member().await;
-        let mut member = Member { group: Some(group), writer: self.clone() };
-        match begun {
-            Ok(()) => Ok(member),
-            Err(error) => {
-                member.give_back();
-                Err(error)
+        let writer = self.clone();
+        let begun = tokio::spawn(async move {
+            let mut group = writer.group.clone().lock_owned().await;
+            group.undo_unfinished().await;
+            if let Err(error) = group.begin_member().await {
+                // Without a savepoint of its own there is nothing to go back to but another member's.
+                group.abandon(Some(error.shared())).await;
+                return Err(error);
             }
-        }
+            group.unfinished = true;
+            // Where nobody waits for it any more, it is dropped and gives the group back.
+            Ok(Member { group: Some(group), writer })
+        });
+        begun.await.unwrap_or_else(|_| Err(StoreError::Undone("a writer left".to_owned())))
     }
 
     /// Ends the group, once everybody who stood in line before has joined it.
@@ -81,20 +86,17 @@ impl Group {
     /// Takes back what a member left behind that failed or was dropped. Where even that fails (a full disk makes SQLite undo the
     /// whole transaction by itself), nobody of the group may be told that it succeeded.
     async fn undo_unfinished(&mut self) {
-        if !std::mem::take(&mut self.unfinished) {
+        if !self.unfinished {
             return;
         }
-        let Some(connection) = &mut self.connection else { return };
         if self.waiting.is_empty() {
-            return self.abandon(None).await;
-        }
-        let undone = match run(connection, "rollback to member").await {
-            Ok(()) => run(connection, "release member").await,
-            failed => failed,
-        };
-        if let Err(error) = undone {
+            self.abandon(None).await;
+        } else if let Some(connection) = &mut self.connection
+            && let Err(error) = run(connection, "rollback to member").await
+        {
             self.abandon(Some(error)).await;
         }
+        self.unfinished = false;
     }
 
     async fn commit(&mut self) {
@@ -110,9 +112,11 @@ impl Group {
 
     /// Undoes the whole group.
     async fn abandon(&mut self, why: Option<StoreError>) {
-        if let Some(mut connection) = self.connection.take()
-            && run(&mut connection, "rollback").await.is_err()
-        {
+        let undone = match &mut self.connection {
+            Some(connection) => run(connection, "rollback").await.is_ok(),
+            None => true,
+        };
+        if let Some(connection) = self.connection.take().filter(|_| !undone) {
             // Its state is unknown; the next group gets a new one.
             let _ = connection.close().await;
         }
@@ -130,17 +134,10 @@ impl Member {
         group.connection.as_mut().expect("a group with members has its connection")
     }
 
-    /// Completes the work and waits until it is on the disk.
+    /// Completes the work and waits until it is on the disk. Its savepoint stays until then; a later one of the same name hides it.
     pub(super) async fn commit(mut self) -> Result<()> {
         let (sender, committed) = oneshot::channel();
         let mut group = self.group.take().expect("a member holds its group until it ends");
-        if !group.waiting.is_empty() {
-            let connection = group.connection.as_mut().expect("a group with members has its connection");
-            if let Err(error) = run(connection, "release member").await {
-                self.group = Some(group);
-                return Err(error);
-            }
-        }
         group.unfinished = false;
         group.waiting.push(sender);
         let first = group.waiting.len() == 1;
