@@ -171,6 +171,7 @@ async fn bare(url: &str, clients: usize) -> Result<Round> {
 struct Meter {
     app: App,
     gateway: Arc<Gateway>,
+    name: String,
     runs: Vec<String>,
     seq: AtomicU32,
     server: Option<u32>,
@@ -180,19 +181,23 @@ struct Meter {
 impl Meter {
     async fn new(url: &str, cluster: Option<&Cluster>) -> Result<Meter> {
         let mut home = Home::empty();
+        home.variables.push(("ATELIER_CALLS_PER_PROJECT", "1000000".to_owned()));
         if let Some(cluster) = cluster {
             home.variables.push(("ATELIER_DATABASE_URL", cluster.create()));
         }
         let app = App::build(home.settings(url)).await?;
         let store = &app.reader.store;
+        // The model refuses an id that it has seen, and ids are made from the run's.
+        static METERS: AtomicU32 = AtomicU32::new(0);
+        let name = format!("meter{}", METERS.fetch_add(1, Ordering::Relaxed));
         let mut runs = Vec::new();
         for user in 0..CLIENTS[CLIENTS.len() - 1] {
-            runs.push(open(&app, &format!("user{user}"), NanoUsd(500_000_000_000_000)).await?);
+            runs.push(open(&app, &format!("{name}-user{user}"), NanoUsd(500_000_000_000_000)).await?);
         }
         store.register_boot("bench").await?;
         let providers = Arc::new(Providers::open(&app.reader.settings, store, None).await?);
         let gateway = Arc::new(Gateway::new(store.clone(), "bench".to_owned(), app.reader.settings.clone(), providers)?);
-        Ok(Meter { app, gateway, runs, seq: AtomicU32::new(0), server: cluster.map(Cluster::postmaster), _home: home })
+        Ok(Meter { app, gateway, name, runs, seq: AtomicU32::new(0), server: cluster.map(Cluster::postmaster), _home: home })
     }
 
     async fn call(&self, client: usize) -> Result<Completion> {
@@ -338,7 +343,8 @@ async fn race(peer: Option<&mut Peer>, cluster: &Cluster) -> Result<Vec<Race>> {
             // Every token costs 1,000 nano-USD in a story; the model uses all that it is allowed.
             let cost = (PROMPT_BYTES as f64 / 4.0 + f64::from(MAX_TOKENS)) * 1_000.0;
             let budget = NanoUsd((cost * fits) as i64);
-            meter.runs = vec![open(&meter.app, "racer", budget).await?; RACERS];
+            let racer = format!("{}-racer", meter.name);
+            meter.runs = vec![open(&meter.app, &racer, budget).await?; RACERS];
             let meter = Arc::new(meter);
             let calls: Vec<_> = (0..RACERS)
                 .map(|number| {
@@ -350,7 +356,7 @@ async fn race(peer: Option<&mut Peer>, cluster: &Cluster) -> Result<Vec<Race>> {
             for call in calls {
                 answered += u64::from(matches!(call.await??, Completion::Stored(Ok(_))));
             }
-            let spent = meter.app.reader.store.project_budget("racer").await?.spent;
+            let spent = meter.app.reader.store.project_budget(&racer).await?.spent;
             let overshoot_percent = (spent - budget).0.max(0) as f64 * 100.0 / budget.0 as f64;
             assert_sound(&meter.app).await;
             races.push(Race { name, fits, answered, overshoot_percent });
