@@ -2,7 +2,7 @@
 
 use super::super::{Result, StoreError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, PgPool, Postgres, Transaction};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(in crate::store) async fn open(url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::Url("it is no PostgreSQL URL; write postgres://USER:PASSWORD@HOST/DATABASE".to_owned()))?
-        .application_name("atelier");
+        .application_name("atelier")
+        .disable_statement_logging();
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options).await?;
     sqlx::migrate!("../migrations/postgres").run(&pool).await.map_err(super::super::migration_failed)?;
     Ok(pool)

@@ -2,9 +2,9 @@
 
 use super::super::Result;
 use super::group::{Member, Writer};
-use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,11 @@ use std::time::Duration;
 const READERS_MAX: u32 = 4;
 /// How long a statement waits for another process's transaction, which is a few milliseconds long.
 const BUSY_TIMEOUT_S: u64 = 10;
+
+/// A connection to a file does not go away by itself, so it is not tried out each time.
+fn pool(connections_max: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections_max).test_before_acquire(false)
+}
 
 /// The database of one data directory.
 #[derive(Clone, Debug)]
@@ -31,10 +36,11 @@ impl Sqlite {
             // FULL: a transaction that was acknowledged survives a crash of the machine as far as the disk keeps its word.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S));
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+            .busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))
+            .disable_statement_logging();
+        let write = pool(1).connect_with(options.clone()).await?;
         sqlx::migrate!("../migrations/sqlite").run(&write).await.map_err(super::super::migration_failed)?;
-        let read = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await?;
+        let read = pool(READERS_MAX).connect_with(options).await?;
         Ok(Sqlite { writer: Writer::new(write.clone()), write, read })
     }
 
