@@ -1,7 +1,7 @@
 //! The invariants of the ledger, computed from the rows alone. Run after every step of the property test, after every kill and
 //! by `atelier audit`.
 
-use super::{Result, Store, StoreError, Tx, query};
+use super::{Result, Store, StoreError, query};
 use crate::ledger::{CallId, NanoUsd, Rates, Usage};
 use std::collections::BTreeMap;
 
@@ -129,9 +129,9 @@ impl Store {
     /// Every invariant with its violations. `alive` says which boots may have open holds.
     pub async fn audit(&self, alive: &[String]) -> Result<Vec<Invariant>> {
         let mut tx = self.begin().await?;
-        if let Tx::Postgres(_) = tx {
+        if tx.is_shared() {
             // All rules look at the same moment.
-            query("set transaction isolation level repeatable read").execute(&mut tx).await?;
+            query("set transaction isolation level repeatable read").later(&mut tx);
         }
         let mut invariants = Vec::new();
         for (id, claim, sql) in RULES {

@@ -228,7 +228,7 @@ async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, c
     if changed != 1 {
         return Err(StoreError::Conflict(project.id.clone()));
     }
-    flush(tx, &change.journal).await?;
+    flush(tx, &change.journal);
     if let Some(files) = &change.files {
         files::save(tx, files).await?;
     }
@@ -280,8 +280,8 @@ async fn save_question(tx: &mut Tx, project: &str, asked: &Asked) -> Result<()> 
 
 /// Appends a line. In PostgreSQL the project's row is locked first, so that two lines never get the same number.
 pub(super) async fn append_event(tx: &mut Tx, project: &str, kind: &str, text: &str) -> Result<()> {
-    if let Tx::Postgres(_) = tx {
-        query("select id from project where id = $1 for update").bind(project).optional(tx).await?;
+    if tx.is_shared() {
+        query("select id from project where id = $1 for update").bind(project).later(tx);
     }
     query(
         "insert into event (project, seq, kind, text, at_ms)

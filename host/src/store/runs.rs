@@ -224,7 +224,7 @@ async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Run> {
 }
 
 /// Writes host calls of a run. A row that is there already is an error: a journal is never rewritten.
-pub(super) async fn flush(tx: &mut Tx, rows: &[JournalRow]) -> Result<()> {
+pub(super) fn flush(tx: &mut Tx, rows: &[JournalRow]) {
     for row in rows {
         query("insert into journal (run, seq, call, fingerprint, response, response_sha256) values ($1, $2, $3, $4, $5, $6)")
             .bind(&row.run)
@@ -233,10 +233,8 @@ pub(super) async fn flush(tx: &mut Tx, rows: &[JournalRow]) -> Result<()> {
             .bind(&row.fingerprint)
             .bind(&row.response)
             .bind(&row.response_sha256)
-            .execute(tx)
-            .await?;
+            .later(tx);
     }
-    Ok(())
 }
 
 pub(super) async fn end(tx: &mut Tx, refund_limit: NanoUsd, end: &RunEnd) -> Result<()> {

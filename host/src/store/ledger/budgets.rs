@@ -1,9 +1,9 @@
 //! Budgets: each a row within the next. Run, task and project say what the user accepted for this work; day and month, where the
 //! operator set them, what a user may spend at all. What a call holds and is charged counts in all of them.
 
-use crate::ledger::{NanoUsd, Scope, UserLimits};
+use crate::ledger::{CallId, NanoUsd, Scope, UserLimits};
 use crate::project::Remaining;
-use crate::store::sql::Row;
+use crate::store::sql::{Query, Row};
 use crate::store::{Policy, Result, Store, StoreError, Tx, query, transaction};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -65,7 +65,7 @@ impl Chain {
     }
 
     /// Moves all of them at once: what is held, spent and begun.
-    pub(super) async fn add(&self, tx: &mut Tx, held: NanoUsd, spent: NanoUsd, calls: i64) -> Result<()> {
+    pub(super) fn add(&self, tx: &mut Tx, held: NanoUsd, spent: NanoUsd, calls: i64) {
         let mut statement =
             query("update budget set held = held + $1, spent = spent + $2, calls = calls + $3 where id in ($4, $5, $6, $7, $8)")
                 .bind(held)
@@ -74,8 +74,25 @@ impl Chain {
         for place in 0..CHAIN_MAX {
             statement = statement.bind(self.0.get(place).map(|link| link.id.as_str()));
         }
-        statement.execute(tx).await?;
-        Ok(())
+        statement.later(tx);
+    }
+
+    /// What [`around`] and [`around_call`] found.
+    pub(super) fn read(rows: &[Row]) -> Chain {
+        let links = rows.iter().take(CHAIN_MAX).map(|row| Link {
+            id: row.get("id"),
+            scope: match row.get::<String>("scope").as_str() {
+                "run" => Scope::Run,
+                "task" => Scope::Task,
+                "project" => Scope::Project,
+                "day" => Scope::Day,
+                _ => Scope::Month,
+            },
+            budget: read_budget(row),
+            calls_left: row.get("calls_left"),
+            pause: row.get("pause_nano"),
+        });
+        Chain(links.collect())
     }
 }
 
@@ -108,7 +125,7 @@ impl Store {
         let balance = self.balance(wallet).await?;
         let wallet_left = balance.balance - balance.held;
         let mut left = Remaining { run: wallet_left, task: wallet_left, project: wallet_left };
-        for link in read_chain(&mut self.read().await?, &run_budget(run), None).await?.0 {
+        for link in Chain::read(&around(&run_budget(run), None).all(&mut self.read().await?).await?).0 {
             match link.scope {
                 Scope::Run => left.run = left.run.min(link.budget.left()),
                 Scope::Task => left.task = left.task.min(link.budget.left()),
@@ -122,35 +139,37 @@ impl Store {
     }
 }
 
+/// Selects budgets and those around them. A user's own are outermost.
+macro_rules! select_around {
+    ($leaf:literal, $allowance:literal) => {
+        concat!(
+            "with recursive around (id, depth) as (
+                 select id, 0 from budget where id = ",
+            $leaf,
+            " union all select id, 10 from budget where id = ",
+            $allowance,
+            " union all select budget.parent, depth + 1 from around join budget on budget.id = around.id
+                     where budget.parent is not null and depth < 14)
+             select budget.id, scope, limit_nano, spent, held, calls_limit - calls as calls_left, pause_nano
+             from around join budget on budget.id = around.id order by depth"
+        )
+    };
+}
+
 /// The budgets around the run's and, where users have limits, those of the day and the month.
-pub(super) async fn read_chain(on: &mut impl crate::store::sql::Speak, leaf: &str, allowance: Option<&str>) -> Result<Chain> {
-    let rows = query(
-        "with recursive around (id, depth) as (
-             select id, 0 from budget where id = $1
-             union all select id, 10 from budget where id = $2
-             union all select budget.parent, depth + 1 from around join budget on budget.id = around.id
-                 where budget.parent is not null and depth < 14)
-         select budget.id, scope, limit_nano, spent, held, calls_limit - calls as calls_left, pause_nano
-         from around join budget on budget.id = around.id order by depth",
-    )
-    .bind(leaf)
-    .bind(allowance)
-    .all(on)
-    .await?;
-    let links = rows.iter().take(CHAIN_MAX).map(|row| Link {
-        id: row.get("id"),
-        scope: match row.get::<String>("scope").as_str() {
-            "run" => Scope::Run,
-            "task" => Scope::Task,
-            "project" => Scope::Project,
-            "day" => Scope::Day,
-            _ => Scope::Month,
-        },
-        budget: read_budget(row),
-        calls_left: row.get("calls_left"),
-        pause: row.get("pause_nano"),
-    });
-    Ok(Chain(links.collect()))
+pub(super) fn around(leaf: &str, allowance: Option<&str>) -> Query {
+    query(select_around!("$1", "$2")).bind(leaf).bind(allowance)
+}
+
+/// The budgets around a call that is under way.
+pub(super) fn around_call(call: &CallId) -> Query {
+    query(select_around!(
+        "(select budget from hold where run = $1 and seq = $2 and repeat = $3)",
+        "(select allowance from hold where run = $1 and seq = $2 and repeat = $3)"
+    ))
+    .bind(&call.run)
+    .bind(call.seq)
+    .bind(call.repeat)
 }
 
 fn read_budget(row: &Row) -> Budget {
@@ -176,26 +195,23 @@ pub(in crate::store) async fn limit_calls(tx: &mut Tx, id: &str, calls_max: i64)
 
 /// The user's budget of this day within that of this month, as far as there are limits. Days and months are UTC's. A limit that the
 /// operator changed binds from the next call on, but never below what was spent already.
-pub(super) async fn open_allowance(tx: &mut Tx, wallet: &str, limits: UserLimits, at_ms: i64) -> Result<Option<String>> {
+///
+/// Gives the name of the innermost one, and the statements that make or change them.
+pub(super) fn open_allowance(wallet: &str, limits: UserLimits, at_ms: i64) -> (Option<String>, Vec<Query>) {
     let date = date(at_ms);
-    let mut parent: Option<String> = None;
+    let (mut parent, mut statements) = (None::<String>, Vec::new());
     for (scope, limit, period) in [("month", limits.month, &date[..7]), ("day", limits.day, &date[..])] {
         let Some(limit) = limit else { continue };
         let id = format!("{scope}:{wallet}:{period}");
-        query(
+        let statement = query(
             "insert into budget (id, scope, parent, limit_nano) values ($1, $2, $3, $4)
              on conflict (id) do update set
                  limit_nano = case when $4 > budget.spent + budget.held then $4 else budget.spent + budget.held end",
-        )
-        .bind(&id)
-        .bind(scope)
-        .bind(parent.as_deref())
-        .bind(limit)
-        .execute(tx)
-        .await?;
+        );
+        statements.push(statement.bind(&id).bind(scope).bind(parent.as_deref()).bind(limit));
         parent = Some(id);
     }
-    Ok(parent)
+    (parent, statements)
 }
 
 /// `2026-11-25`.

@@ -4,12 +4,13 @@
 //! In PostgreSQL every transaction locks the hold, then the wallet, then the budgets around it. A wallet's lock makes its calls wait
 //! for each other, so that what is left is read and taken as one step.
 
-use super::budgets::{open_allowance, read_chain};
+use super::budgets::{Chain, around, around_call, open_allowance};
 use super::{Money, Move};
 use crate::ledger::{
     CallId, HOUSE_LOST, HOUSE_OVERRUN, HOUSE_SALES, NanoUsd, Rates, Reserve, Reserved, Route, Scope, Settlement, Usage, UsageSource, fit,
 };
 use crate::store::runs::{JournalRow, flush};
+use crate::store::sql::{Query, several};
 use crate::store::{Result, Store, Tx, from_json, now_ms, projects, query, to_json, transaction};
 
 /// The user is told once, when this part of a project's ceiling is spent.
@@ -25,16 +26,17 @@ impl Store {
     /// Notes that another request for a call is about to leave. Returns the request's id.
     pub async fn dispatch(&self, call: &CallId, number: u32, route: &Route) -> Result<String> {
         transaction!(self, |tx| async {
-            set_state(&mut tx, call, "dispatched").await?;
-            add_attempt(&mut tx, call, number, route).await
+            set_state(&mut tx, call, "dispatched");
+            Ok(add_attempt(&mut tx, call, number, route))
         })
     }
 
     /// The provider provably did not accept this request; the hold stays for the next try.
     pub async fn void_attempt(&self, call: &CallId, request_id: &str, why: &str) -> Result<()> {
         transaction!(self, |tx| async {
-            set_state(&mut tx, call, "reserved").await?;
-            end_attempts(&mut tx, call, "voided", why, Some(request_id)).await
+            set_state(&mut tx, call, "reserved");
+            end_attempts(&mut tx, call, "voided", why, Some(request_id));
+            Ok(())
         })
     }
 
@@ -46,8 +48,7 @@ impl Store {
                 .bind(&call.run)
                 .bind(call.seq)
                 .bind(call.repeat)
-                .execute(&mut tx)
-                .await?;
+                .later(&mut tx);
             Ok(())
         })
     }
@@ -56,7 +57,8 @@ impl Store {
     pub async fn void(&self, call: &CallId, journal: &[JournalRow]) -> Result<()> {
         transaction!(self, |tx| async {
             release(&mut tx, call).await?;
-            flush(&mut tx, journal).await
+            flush(&mut tx, journal);
+            Ok(())
         })
     }
 
@@ -70,16 +72,23 @@ impl Store {
     pub async fn settle(&self, settlement: &Settlement, journal: impl Fn(NanoUsd) -> Vec<JournalRow>) -> Result<NanoUsd> {
         transaction!(self, |tx| async {
             let charged = settle(&mut tx, settlement).await?;
-            flush(&mut tx, &journal(charged)).await?;
+            flush(&mut tx, &journal(charged));
             Ok(charged)
         })
     }
 }
 
 async fn reserve(tx: &mut Tx, boot: &str, ask: &Reserve) -> Result<Reserved> {
-    let money = Money::lock(tx, &ask.wallet).await?;
-    let allowance = open_allowance(tx, &ask.wallet, ask.limits, ask.at_ms).await?;
-    let chain = read_chain(tx, &ask.budget, allowance.as_deref()).await?;
+    let (allowance, mut script) = open_allowance(&ask.wallet, ask.limits, ask.at_ms);
+    script.insert(0, Money::locking(tx, &ask.wallet));
+    script.push(around(&ask.budget, allowance.as_deref()));
+    script.push(
+        query("select cast(coalesce(max(repeat), 0) + 1 as bigint) from hold where run = $1 and seq = $2").bind(&ask.run).bind(ask.seq),
+    );
+    let mut results = several(tx, script).await?;
+    let repeat: u32 = results.pop().unwrap_or_default().one()?.at(0);
+    let chain = Chain::read(&results.pop().unwrap_or_default().rows);
+    let money = Money::read(&results.swap_remove(0).one()?);
     if let Some(full) = chain.0.iter().find(|link| link.calls_left <= 0) {
         return Ok(Reserved::TooManyCalls { scope: full.scope });
     }
@@ -91,14 +100,14 @@ async fn reserve(tx: &mut Tx, boot: &str, ask: &Reserve) -> Result<Reserved> {
     let Some((output_tokens, amount)) = fit(&ask.price.rates, ask.input_tokens, ask.output_tokens, useful, left) else {
         return Ok(Reserved::TooLittle { scope, left, needed: ask.price.rates.worst_case(ask.input_tokens, useful) });
     };
-    let repeat: u32 = query(
+    query(
         "insert into hold (run, seq, repeat, wallet, budget, allowance, project, fingerprint, price, amount, input_estimate, state, boot, created_ms)
-         values ($1, $2, (select coalesce(max(repeat), 0) + 1 from hold where run = $1 and seq = $2), $3, $4, $5,
-                 coalesce((select project from run where id = $1), ''), $6, $7, $8, $9, 'dispatched', $10, $11)
-         returning repeat",
+         values ($1, $2, $3, $4, $5, $6,
+                 coalesce((select project from run where id = $1), ''), $7, $8, $9, $10, 'dispatched', $11, $12)",
     )
     .bind(&ask.run)
     .bind(ask.seq)
+    .bind(repeat)
     .bind(&ask.wallet)
     .bind(&ask.budget)
     .bind(allowance)
@@ -108,28 +117,26 @@ async fn reserve(tx: &mut Tx, boot: &str, ask: &Reserve) -> Result<Reserved> {
     .bind(ask.input_tokens)
     .bind(boot)
     .bind(ask.at_ms)
-    .scalar(tx)
-    .await?;
+    .later(tx);
     let call = CallId { run: ask.run.clone(), seq: ask.seq, repeat };
-    money.hold(tx, amount).await?;
-    chain.add(tx, amount, NanoUsd::ZERO, 1).await?;
-    let request_id = add_attempt(tx, &call, 1, &ask.route).await?;
+    money.hold(tx, amount);
+    chain.add(tx, amount, NanoUsd::ZERO, 1);
+    let request_id = add_attempt(tx, &call, 1, &ask.route);
     Ok(Reserved::Held { call, amount, output_tokens, request_id })
 }
 
 async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<NanoUsd> {
     let call = &settlement.call;
-    let hold = open_hold(tx, call).await?;
-    let money = Money::lock(tx, &hold.wallet).await?;
-    let chain = read_chain(tx, &hold.budget, hold.allowance.as_deref()).await?;
+    let Open { hold, mut money, chain } = open(tx, call).await?;
     let actual = hold.rates.cost(&settlement.usage);
     let charged = actual.min(hold.amount + chain.tightest(money.left()).1);
-    chain.add(tx, -hold.amount, charged, 0).await?;
-    resolve(tx, call, "settled", &Costs { actual, charged, usage: &settlement.usage, source: settlement.source }).await?;
-    end_attempts(tx, call, "settled", "", None).await?;
-    money.charge(tx, hold.amount, &reference(call), charged).await?;
-    let (wallet, reference, amount) = (&*hold.wallet, &*reference(call), actual - charged);
-    Move { wallet, kind: "overrun", reference, from: HOUSE_OVERRUN, to: HOUSE_SALES, amount }.make(tx).await?;
+    chain.add(tx, -hold.amount, charged, 0);
+    resolve(tx, call, "settled", &Costs { actual, charged, usage: &settlement.usage, source: settlement.source });
+    end_attempts(tx, call, "settled", "", None);
+    let reference = reference(call);
+    money.charge(tx, hold.amount, &reference, charged);
+    let amount = actual - charged;
+    money.apply(tx, &Move { kind: "overrun", reference: &reference, from: HOUSE_OVERRUN, to: HOUSE_SALES, amount });
     for link in chain.0.iter().filter(|link| link.scope == Scope::Project) {
         let (before, after) = (link.budget.spent, link.budget.spent + charged);
         if before.is_below_percent(WARN_PERCENT, link.budget.limit) && !after.is_below_percent(WARN_PERCENT, link.budget.limit) {
@@ -162,68 +169,66 @@ pub(in crate::store) async fn recover(tx: &mut Tx, boot: &str) -> Result<u32> {
     Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
 }
 
-struct OpenHold {
-    wallet: String,
-    budget: String,
-    allowance: Option<String>,
+/// A call under way, with all that its end changes.
+struct Open {
+    hold: Hold,
+    money: Money,
+    chain: Chain,
+}
+
+struct Hold {
     project: String,
     amount: NanoUsd,
     rates: Rates,
 }
 
-async fn open_hold(tx: &mut Tx, call: &CallId) -> Result<OpenHold> {
-    let row = tx
-        .lock(
-            "select wallet, budget, allowance, project, amount, rates from hold join price on price.id = hold.price
-             where run = $1 and seq = $2 and repeat = $3 and state in ('reserved', 'dispatched')",
-            "select wallet, budget, allowance, project, amount, rates from hold join price on price.id = hold.price
-             where run = $1 and seq = $2 and repeat = $3 and state in ('reserved', 'dispatched') for update of hold",
-        )
-        .bind(&call.run)
-        .bind(call.seq)
-        .bind(call.repeat)
-        .one(tx)
-        .await?;
-    Ok(OpenHold {
-        wallet: row.get("wallet"),
-        budget: row.get("budget"),
-        allowance: row.get("allowance"),
-        project: row.get("project"),
-        amount: row.get("amount"),
-        rates: from_json("price", &row.get::<String>("rates"))?,
-    })
+/// Locks the call's hold and wallet, and reads the budgets around it.
+async fn open(tx: &mut Tx, call: &CallId) -> Result<Open> {
+    let of_call = |query: Query| query.bind(&call.run).bind(call.seq).bind(call.repeat);
+    let hold = tx.lock(
+        "select project, amount, rates from hold join price on price.id = hold.price
+         where run = $1 and seq = $2 and repeat = $3 and state in ('reserved', 'dispatched')",
+        "select project, amount, rates from hold join price on price.id = hold.price
+         where run = $1 and seq = $2 and repeat = $3 and state in ('reserved', 'dispatched') for update of hold",
+    );
+    let money = tx.lock(
+        "select id, balance, held, seq from wallet where id = (select wallet from hold where run = $1 and seq = $2 and repeat = $3)",
+        "select id, balance, held, seq from wallet where id = (select wallet from hold where run = $1 and seq = $2 and repeat = $3)
+         for update",
+    );
+    let mut results = several(tx, vec![of_call(hold), of_call(money), around_call(call)]).await?;
+    let chain = Chain::read(&results.pop().unwrap_or_default().rows);
+    let money = results.pop().unwrap_or_default();
+    let row = results.pop().unwrap_or_default().one()?;
+    let hold = Hold { project: row.get("project"), amount: row.get("amount"), rates: from_json("price", &row.get::<String>("rates"))? };
+    Ok(Open { hold, money: Money::read(&money.one()?), chain })
 }
 
 /// Gives back what is held. A call that was never accepted does not count among those that began.
 async fn release(tx: &mut Tx, call: &CallId) -> Result<()> {
-    let hold = open_hold(tx, call).await?;
-    let money = Money::lock(tx, &hold.wallet).await?;
-    let chain = read_chain(tx, &hold.budget, hold.allowance.as_deref()).await?;
-    chain.add(tx, -hold.amount, NanoUsd::ZERO, -1).await?;
-    money.hold(tx, -hold.amount).await?;
-    end_attempts(tx, call, "voided", "", None).await?;
+    let Open { hold, money, chain } = open(tx, call).await?;
+    chain.add(tx, -hold.amount, NanoUsd::ZERO, -1);
+    money.hold(tx, -hold.amount);
+    end_attempts(tx, call, "voided", "", None);
     query("update hold set state = 'voided', resolved_ms = $1 where run = $2 and seq = $3 and repeat = $4")
         .bind(now_ms())
         .bind(&call.run)
         .bind(call.seq)
         .bind(call.repeat)
-        .execute(tx)
-        .await?;
+        .later(tx);
     Ok(())
 }
 
 /// Ends a dispatched hold whose answer is gone: the house pays the estimate, so that the books show what was spent.
 async fn lose(tx: &mut Tx, call: &CallId, usage: &Usage, why: &str) -> Result<()> {
-    let hold = open_hold(tx, call).await?;
-    let money = Money::lock(tx, &hold.wallet).await?;
-    let chain = read_chain(tx, &hold.budget, hold.allowance.as_deref()).await?;
-    let estimate = hold.rates.cost(usage);
-    chain.add(tx, -hold.amount, NanoUsd::ZERO, 0).await?;
-    money.hold(tx, -hold.amount).await?;
-    end_attempts(tx, call, "lost", why, None).await?;
-    resolve(tx, call, "lost", &Costs { actual: estimate, charged: NanoUsd::ZERO, usage, source: UsageSource::Estimated }).await?;
-    let (wallet, reference) = (&*hold.wallet, &*reference(call));
-    Move { wallet, kind: "lost", reference, from: HOUSE_LOST, to: HOUSE_SALES, amount: estimate }.make(tx).await
+    let Open { hold, mut money, chain } = open(tx, call).await?;
+    let amount = hold.rates.cost(usage);
+    chain.add(tx, -hold.amount, NanoUsd::ZERO, 0);
+    money.hold(tx, -hold.amount);
+    end_attempts(tx, call, "lost", why, None);
+    resolve(tx, call, "lost", &Costs { actual: amount, charged: NanoUsd::ZERO, usage, source: UsageSource::Estimated });
+    money.apply(tx, &Move { kind: "lost", reference: &reference(call), from: HOUSE_LOST, to: HOUSE_SALES, amount });
+    Ok(())
 }
 
 struct Costs<'a> {
@@ -233,7 +238,7 @@ struct Costs<'a> {
     source: UsageSource,
 }
 
-async fn resolve(tx: &mut Tx, call: &CallId, state: &str, costs: &Costs<'_>) -> Result<()> {
+fn resolve(tx: &mut Tx, call: &CallId, state: &str, costs: &Costs<'_>) {
     query(
         "update hold set state = $1, actual = $2, charged = $3, usage = $4, usage_source = $5, resolved_ms = $6
          where run = $7 and seq = $8 and repeat = $9",
@@ -247,12 +252,10 @@ async fn resolve(tx: &mut Tx, call: &CallId, state: &str, costs: &Costs<'_>) -> 
     .bind(&call.run)
     .bind(call.seq)
     .bind(call.repeat)
-    .execute(tx)
-    .await?;
-    Ok(())
+    .later(tx);
 }
 
-async fn add_attempt(tx: &mut Tx, call: &CallId, number: u32, route: &Route) -> Result<String> {
+fn add_attempt(tx: &mut Tx, call: &CallId, number: u32, route: &Route) -> String {
     let request_id = format!("{}-{}-{}-{number}", call.run, call.seq, call.repeat);
     query(
         "insert into attempt (request_id, run, seq, repeat, number, provider, model, key_id, outcome, sent_ms)
@@ -267,12 +270,11 @@ async fn add_attempt(tx: &mut Tx, call: &CallId, number: u32, route: &Route) -> 
     .bind(&route.model)
     .bind(&route.key_id)
     .bind(now_ms())
-    .execute(tx)
-    .await?;
-    Ok(request_id)
+    .later(tx);
+    request_id
 }
 
-async fn end_attempts(tx: &mut Tx, call: &CallId, outcome: &str, detail: &str, only: Option<&str>) -> Result<()> {
+fn end_attempts(tx: &mut Tx, call: &CallId, outcome: &str, detail: &str, only: Option<&str>) {
     query(
         "update attempt set outcome = $1, detail = $2
          where run = $3 and seq = $4 and repeat = $5 and outcome = 'dispatched' and ($6 is null or request_id = $6)",
@@ -283,20 +285,16 @@ async fn end_attempts(tx: &mut Tx, call: &CallId, outcome: &str, detail: &str, o
     .bind(call.seq)
     .bind(call.repeat)
     .bind(only)
-    .execute(tx)
-    .await?;
-    Ok(())
+    .later(tx);
 }
 
-async fn set_state(tx: &mut Tx, call: &CallId, state: &str) -> Result<()> {
+fn set_state(tx: &mut Tx, call: &CallId, state: &str) {
     query("update hold set state = $1 where run = $2 and seq = $3 and repeat = $4")
         .bind(state)
         .bind(&call.run)
         .bind(call.seq)
         .bind(call.repeat)
-        .execute(tx)
-        .await?;
-    Ok(())
+        .later(tx);
 }
 
 /// What an entry names a call by.

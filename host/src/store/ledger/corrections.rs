@@ -46,7 +46,7 @@ async fn adjust(tx: &mut Tx, call: &CallId, usage: &Usage) -> Result<Adjusted> {
         return Err(refuse("it was not charged by an estimate"));
     }
     let wallet: String = row.get("wallet");
-    let money = super::Money::lock(tx, &wallet).await?;
+    let mut money = super::Money::lock(tx, &wallet).await?;
     let house_reference = format!("{name}/house");
     let corrected: i64 =
         query("select count(*) from entry where kind = 'adjust' and ref in ($1, $2)").bind(&name).bind(&house_reference).scalar(tx).await?;
@@ -58,12 +58,11 @@ async fn adjust(tx: &mut Tx, call: &CallId, usage: &Usage) -> Result<Adjusted> {
     let refunded: i64 = query("select count(*) from entry where kind = 'refund' and ref = $1").bind(&call.run).scalar(tx).await?;
     let user = if refunded > 0 { NanoUsd::ZERO } else { charged.saturating_sub(actual) };
     let house = (actual - (charged - user)) - (before - charged);
-    drop(money);
-    let (wallet, kind) = (wallet.as_str(), "adjust");
-    Move { wallet, kind, reference: &name, from: HOUSE_SALES, to: wallet, amount: user }.make(tx).await?;
+    let kind = "adjust";
+    money.apply(tx, &Move { kind, reference: &name, from: HOUSE_SALES, to: &wallet, amount: user });
     let account = if row.get::<String>("state") == "lost" { HOUSE_LOST } else { HOUSE_OVERRUN };
     let (from, to) = if house > NanoUsd::ZERO { (account, HOUSE_SALES) } else { (HOUSE_SALES, account) };
-    Move { wallet, kind, reference: &house_reference, from, to, amount: NanoUsd(house.0.abs()) }.make(tx).await?;
+    money.apply(tx, &Move { kind, reference: &house_reference, from, to, amount: NanoUsd(house.0.abs()) });
     Ok(Adjusted { user, house })
 }
 
@@ -87,7 +86,7 @@ pub(in crate::store) async fn refund_run(tx: &mut Tx, limit: NanoUsd, run: &str)
             .await?;
     let Some(row) = charged else { return Ok(()) };
     let wallet: String = row.get("wallet");
-    super::Money::lock(tx, &wallet).await?;
+    let mut money = super::Money::lock(tx, &wallet).await?;
     let known: i64 = query("select count(*) from entry where kind = 'refund' and ref = $1").bind(run).scalar(tx).await?;
     if known > 0 {
         return Ok(());
@@ -107,5 +106,6 @@ pub(in crate::store) async fn refund_run(tx: &mut Tx, limit: NanoUsd, run: &str)
             .scalar(tx)
             .await?;
     let amount = (row.get::<NanoUsd>("charged") - adjusted).min(limit.saturating_sub(given));
-    Move { wallet: &wallet, kind: "refund", reference: run, from: HOUSE_REFUNDS, to: &wallet, amount }.make(tx).await
+    money.apply(tx, &Move { kind: "refund", reference: run, from: HOUSE_REFUNDS, to: &wallet, amount });
+    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod corrections;
 pub mod prices;
 pub mod receipts;
 
+use super::sql::{Query, Row};
 use super::{Result, Store, StoreError, Tx, now_ms, query, transaction};
 use crate::ledger::{AMOUNT_MAX, HOUSE_GRANTS, HOUSE_SALES, NanoUsd};
 pub use budgets::{Budget, run_budget};
@@ -51,8 +52,8 @@ impl Store {
         transaction!(self, |tx| async {
             if query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).execute(&mut tx).await? == 1 {
                 let reference = format!("welcome:{wallet}");
-                let welcome = Move { wallet, kind: "grant", reference: &reference, from: HOUSE_GRANTS, to: wallet, amount: first_grant };
-                welcome.make(&mut tx).await?;
+                let welcome = Move { kind: "grant", reference: &reference, from: HOUSE_GRANTS, to: wallet, amount: first_grant };
+                Money::lock(&mut tx, wallet).await?.apply(&mut tx, &welcome);
             }
             Ok(())
         })
@@ -63,8 +64,8 @@ impl Store {
     pub async fn grant(&self, wallet: &str, amount: NanoUsd, reference: &str) -> Result<bool> {
         bounded(amount)?;
         transaction!(self, |tx| async {
-            query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).execute(&mut tx).await?;
-            let money = Money::lock(&mut tx, wallet).await?;
+            query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).later(&mut tx);
+            let mut money = Money::lock(&mut tx, wallet).await?;
             let known =
                 query("select wallet, amount from entry where kind = 'grant' and ref = $1").bind(reference).optional(&mut tx).await?;
             match known.map(|row| (row.get::<String>("wallet"), row.get::<NanoUsd>("amount"))) {
@@ -72,7 +73,7 @@ impl Store {
                 Some((wallet, amount)) => Err(StoreError::ReferenceUsed { reference: reference.to_owned(), amount, wallet }),
                 None => {
                     bounded(NanoUsd(money.balance.0.saturating_add(amount.0)))?;
-                    Move { wallet, kind: "grant", reference, from: HOUSE_GRANTS, to: wallet, amount }.make(&mut tx).await?;
+                    money.apply(&mut tx, &Move { kind: "grant", reference, from: HOUSE_GRANTS, to: wallet, amount });
                     Ok(true)
                 }
             }
@@ -129,13 +130,22 @@ pub(super) struct Money {
 }
 
 impl Money {
+    /// Locks it.
     pub(super) async fn lock(tx: &mut Tx, wallet: &str) -> Result<Money> {
-        let row = tx
-            .lock("select balance, held, seq from wallet where id = $1", "select balance, held, seq from wallet where id = $1 for update")
-            .bind(wallet)
-            .one(tx)
-            .await?;
-        Ok(Money { wallet: wallet.to_owned(), balance: row.get("balance"), held: row.get("held"), seq: row.get("seq") })
+        Ok(Money::read(&Money::locking(tx, wallet).one(tx).await?))
+    }
+
+    /// The statement whose row [`Money::read`] takes.
+    fn locking(tx: &Tx, wallet: &str) -> Query {
+        tx.lock(
+            "select id, balance, held, seq from wallet where id = $1",
+            "select id, balance, held, seq from wallet where id = $1 for update",
+        )
+        .bind(wallet)
+    }
+
+    fn read(row: &Row) -> Money {
+        Money { wallet: row.get("id"), balance: row.get("balance"), held: row.get("held"), seq: row.get("seq") }
     }
 
     fn left(&self) -> NanoUsd {
@@ -143,69 +153,59 @@ impl Money {
     }
 
     /// Holds more, or less.
-    async fn hold(&self, tx: &mut Tx, amount: NanoUsd) -> Result<()> {
-        query("update wallet set held = held + $1 where id = $2").bind(amount).bind(&self.wallet).execute(tx).await?;
-        Ok(())
+    fn hold(&self, tx: &mut Tx, amount: NanoUsd) {
+        query("update wallet set held = held + $1 where id = $2").bind(amount).bind(&self.wallet).later(tx);
     }
 
     /// Releases a hold and takes what the call was charged, in one step.
-    async fn charge(self, tx: &mut Tx, held: NanoUsd, reference: &str, charged: NanoUsd) -> Result<()> {
+    fn charge(&mut self, tx: &mut Tx, held: NanoUsd, reference: &str, charged: NanoUsd) {
         if charged == NanoUsd::ZERO {
-            return self.hold(tx, -held).await;
+            return self.hold(tx, -held);
         }
         query("update wallet set held = held - $1, balance = balance - $2, seq = seq + 1 where id = $3")
             .bind(held)
             .bind(charged)
             .bind(&self.wallet)
-            .execute(tx)
-            .await?;
-        let (wallet, kind) = (self.wallet.as_str(), "charge");
-        Move { wallet, kind, reference, from: wallet, to: HOUSE_SALES, amount: charged }.append(tx, self.seq + 1).await
+            .later(tx);
+        let wallet = self.wallet.clone();
+        self.append(tx, &Move { kind: "charge", reference, from: &wallet, to: HOUSE_SALES, amount: charged });
+    }
+
+    /// Appends the entry and changes the balance by it. An amount of zero makes no entry.
+    fn apply(&mut self, tx: &mut Tx, entry: &Move<'_>) {
+        if entry.amount <= NanoUsd::ZERO {
+            return;
+        }
+        let change = match (entry.from == self.wallet, entry.to == self.wallet) {
+            (true, _) => -entry.amount,
+            (_, true) => entry.amount,
+            _ => NanoUsd::ZERO,
+        };
+        query("update wallet set seq = seq + 1, balance = balance + $1 where id = $2").bind(change).bind(&self.wallet).later(tx);
+        self.append(tx, entry);
+    }
+
+    /// Appends the entry alone; the wallet was changed already.
+    fn append(&mut self, tx: &mut Tx, entry: &Move<'_>) {
+        self.seq += 1;
+        query("insert into entry (wallet, seq, kind, ref, debit, credit, amount, at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)")
+            .bind(&self.wallet)
+            .bind(self.seq)
+            .bind(entry.kind)
+            .bind(entry.reference)
+            .bind(entry.from)
+            .bind(entry.to)
+            .bind(entry.amount)
+            .bind(now_ms())
+            .later(tx);
     }
 }
 
 /// Credits that move from one account to another, in the books of one wallet.
 struct Move<'a> {
-    wallet: &'a str,
     kind: &'static str,
     reference: &'a str,
     from: &'a str,
     to: &'a str,
     amount: NanoUsd,
-}
-
-impl Move<'_> {
-    /// Appends the entry and changes the wallet's balance by it. An amount of zero makes no entry.
-    async fn make(&self, tx: &mut Tx) -> Result<()> {
-        if self.amount <= NanoUsd::ZERO {
-            return Ok(());
-        }
-        let change = match (self.from == self.wallet, self.to == self.wallet) {
-            (true, _) => -self.amount,
-            (_, true) => self.amount,
-            _ => NanoUsd::ZERO,
-        };
-        let seq: i64 = query("update wallet set seq = seq + 1, balance = balance + $1 where id = $2 returning seq")
-            .bind(change)
-            .bind(self.wallet)
-            .scalar(tx)
-            .await?;
-        self.append(tx, seq).await
-    }
-
-    /// Appends the entry alone; the wallet was changed already.
-    async fn append(&self, tx: &mut Tx, seq: i64) -> Result<()> {
-        query("insert into entry (wallet, seq, kind, ref, debit, credit, amount, at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(self.wallet)
-            .bind(seq)
-            .bind(self.kind)
-            .bind(self.reference)
-            .bind(self.from)
-            .bind(self.to)
-            .bind(self.amount)
-            .bind(now_ms())
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
 }

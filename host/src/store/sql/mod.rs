@@ -1,17 +1,19 @@
 //! One small face over SQLite and PostgreSQL, so that each rule of money and each step of a project is written once.
 //!
 //! The statements are the common subset of both (numbered parameters, `on conflict`, `returning`, recursive `with`); what differs is
-//! here: how a transaction begins ([`sqlite`], [`postgres`]) and how a row is locked ([`Tx::lock`]). Reading order: [`Query`],
-//! [`Database`], [`Tx`].
+//! here: how a transaction begins ([`sqlite`], [`postgres`]), how a row is locked ([`Tx::lock`]) and how statements travel ([`script`]).
+//! Reading order: [`Query`], [`Database`], [`Tx`].
 
 pub(super) mod group;
 pub(super) mod postgres;
 mod row;
+mod script;
 pub(super) mod sqlite;
 
-use super::{Result, StoreError};
+use super::Result;
 pub(super) use row::{FromRow, Row};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Sqlite, SqliteConnection};
+pub(super) use script::several;
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 
 /// A parameter.
 #[derive(Clone, Debug)]
@@ -76,20 +78,6 @@ pub(super) fn query_made(sql: String) -> Query {
     Query { sql: sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values: Vec::new() }
 }
 
-/// The statement with its parameters, as one database takes it.
-fn bound<DB: sqlx::Database>(query: Query) -> sqlx::query::Query<'static, DB, DB::Arguments>
-where
-    Option<i64>: for<'t> sqlx::Encode<'t, DB> + sqlx::Type<DB>,
-    Option<String>: for<'t> sqlx::Encode<'t, DB> + sqlx::Type<DB>,
-    Vec<u8>: for<'t> sqlx::Encode<'t, DB> + sqlx::Type<DB>,
-{
-    query.values.into_iter().fold(sqlx::query::<DB>(query.sql), |bound, value| match value {
-        Value::Int(number) => bound.bind(number),
-        Value::Text(text) => bound.bind(text),
-        Value::Bytes(bytes) => bound.bind(bytes),
-    })
-}
-
 impl Query {
     /// Gives the next parameter.
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Query {
@@ -97,33 +85,29 @@ impl Query {
         self
     }
 
+    /// Runs it with the next statement whose result is wanted, at the latest before the commit. A failure is told then.
+    pub(super) fn later(self, tx: &mut Tx) {
+        tx.queued.push(self);
+    }
+
     /// Runs it and says how many rows it touched.
     pub(super) async fn execute(self, on: &mut impl Speak) -> Result<u64> {
-        Ok(match on.link() {
-            Link::Sqlite(connection) => bound::<Sqlite>(self).execute(connection).await?.rows_affected(),
-            Link::Postgres(connection) => bound::<Postgres>(self).execute(connection).await?.rows_affected(),
-        })
+        Ok(script::single(on, self).await?.touched)
     }
 
     /// Every row.
     pub(super) async fn all(self, on: &mut impl Speak) -> Result<Vec<Row>> {
-        Ok(match on.link() {
-            Link::Sqlite(connection) => bound::<Sqlite>(self).fetch_all(connection).await?.into_iter().map(Row::from).collect(),
-            Link::Postgres(connection) => bound::<Postgres>(self).fetch_all(connection).await?.into_iter().map(Row::from).collect(),
-        })
+        Ok(script::single(on, self).await?.rows)
     }
 
     /// The row, if there is one.
     pub(super) async fn optional(self, on: &mut impl Speak) -> Result<Option<Row>> {
-        Ok(match on.link() {
-            Link::Sqlite(connection) => bound::<Sqlite>(self).fetch_optional(connection).await?.map(Row::from),
-            Link::Postgres(connection) => bound::<Postgres>(self).fetch_optional(connection).await?.map(Row::from),
-        })
+        Ok(script::single(on, self).await?.optional())
     }
 
     /// The row that must be there.
     pub(super) async fn one(self, on: &mut impl Speak) -> Result<Row> {
-        self.optional(on).await?.ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+        script::single(on, self).await?.one()
     }
 
     /// The first column of the row that must be there.
@@ -149,6 +133,11 @@ pub(super) enum Link<'c> {
 pub(super) trait Speak {
     /// The connection behind it.
     fn link(&mut self) -> Link<'_>;
+
+    /// What is to be run before anything else.
+    fn queued(&mut self) -> Vec<Query> {
+        Vec::new()
+    }
 }
 
 /// Where everything is stored.
@@ -164,8 +153,11 @@ impl Database {
     /// Begins a transaction. Dropping it undoes it.
     pub(super) async fn begin(&self) -> Result<Tx> {
         match self {
-            Database::Sqlite(database) => Ok(Tx::Sqlite(database.begin().await?)),
-            Database::Postgres(pool) => Ok(Tx::Postgres(postgres::begin(pool).await?)),
+            Database::Sqlite(database) => {
+                let member = database.begin().await?;
+                Ok(Tx { queued: member.opening().iter().copied().map(query).collect(), kind: TxKind::Sqlite(member) })
+            }
+            Database::Postgres(pool) => Ok(Tx { queued: Vec::new(), kind: TxKind::Postgres(postgres::begin(pool).await?) }),
         }
     }
 
@@ -179,7 +171,12 @@ impl Database {
 }
 
 /// A transaction under way.
-pub(super) enum Tx {
+pub(super) struct Tx {
+    kind: TxKind,
+    queued: Vec<Query>,
+}
+
+enum TxKind {
     /// A part of the file's current group of transactions.
     Sqlite(group::Member),
     /// One of its own.
@@ -188,35 +185,48 @@ pub(super) enum Tx {
 
 impl Speak for Tx {
     fn link(&mut self) -> Link<'_> {
-        match self {
-            Tx::Sqlite(member) => Link::Sqlite(member.connection()),
-            Tx::Postgres(transaction) => Link::Postgres(&mut *transaction),
+        match &mut self.kind {
+            TxKind::Sqlite(member) => Link::Sqlite(member.connection()),
+            TxKind::Postgres(transaction) => Link::Postgres(&mut *transaction),
         }
+    }
+
+    fn queued(&mut self) -> Vec<Query> {
+        std::mem::take(&mut self.queued)
     }
 }
 
 impl Tx {
     /// Makes it last. It has, when this returns.
-    pub(super) async fn commit(self) -> Result<()> {
-        match self {
-            Tx::Sqlite(member) => member.commit().await,
-            Tx::Postgres(transaction) => Ok(transaction.commit().await?),
+    pub(super) async fn commit(mut self) -> Result<()> {
+        if let Err(error) = several(&mut self, Vec::new()).await {
+            self.rollback().await;
+            return Err(error);
+        }
+        match self.kind {
+            TxKind::Sqlite(member) => member.commit().await,
+            TxKind::Postgres(transaction) => Ok(transaction.commit().await?),
         }
     }
 
     /// Takes everything back. A transaction that is dropped is taken back as well, but only a little later.
     pub(super) async fn rollback(self) {
-        match self {
-            Tx::Sqlite(member) => member.rollback().await,
-            Tx::Postgres(transaction) => drop(transaction.rollback().await),
+        match self.kind {
+            TxKind::Sqlite(member) => member.rollback().await,
+            TxKind::Postgres(transaction) => drop(transaction.rollback().await),
         }
+    }
+
+    /// Whether others write at the same time.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.kind, TxKind::Postgres(_))
     }
 
     /// A select whose row stays as it is until the transaction ends. SQLite has one writer at a time, so there it is a plain select.
     pub(super) fn lock(&self, sqlite: &'static str, postgres: &'static str) -> Query {
-        match self {
-            Tx::Sqlite(_) => query(sqlite),
-            Tx::Postgres(_) => query(postgres),
+        match self.kind {
+            TxKind::Sqlite(_) => query(sqlite),
+            TxKind::Postgres(_) => query(postgres),
         }
     }
 }

@@ -13,16 +13,10 @@ const READERS_MAX: u32 = 4;
 /// How long a statement waits for another process's transaction, which is a few milliseconds long.
 const BUSY_TIMEOUT_S: u64 = 10;
 
-/// A connection to a file does not go away by itself, so it is not tried out each time.
-fn pool(connections_max: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections_max).test_before_acquire(false)
-}
-
 /// The database of one data directory.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Sqlite {
     writer: Writer,
-    write: SqlitePool,
     read: SqlitePool,
 }
 
@@ -38,10 +32,11 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))
             .disable_statement_logging();
-        let write = pool(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("../migrations/sqlite").run(&write).await.map_err(super::super::migration_failed)?;
-        let read = pool(READERS_MAX).connect_with(options).await?;
-        Ok(Sqlite { writer: Writer::new(write.clone()), write, read })
+        let mut connection = options.connect().await?;
+        sqlx::migrate!("../migrations/sqlite").run(&mut connection).await.map_err(super::super::migration_failed)?;
+        // A connection to a file does not go away by itself, so it is not tried out each time.
+        let read = SqlitePoolOptions::new().max_connections(READERS_MAX).test_before_acquire(false).connect_with(options.clone()).await?;
+        Ok(Sqlite { writer: Writer::new(options, connection), read })
     }
 
     /// Begins a transaction that no other writer can overtake.
@@ -56,7 +51,6 @@ impl Sqlite {
 
     /// Lets the file grow no further, to see what a full disk does.
     pub(in crate::store) async fn limit_pages(&self, pages: i64) -> Result<()> {
-        sqlx::query(sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"))).execute(&self.write).await?;
-        Ok(())
+        self.writer.run(format!("pragma max_page_count = {pages}")).await
     }
 }
