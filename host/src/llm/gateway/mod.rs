@@ -16,13 +16,16 @@ use crate::settings::Settings;
 use crate::settings::models::own;
 use crate::store::runs::JournalRow;
 use crate::store::{Store, StoreError};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 
 /// Calls under way in one process; more would only wait at the provider.
 const CALLS_MAX: u32 = 64;
+/// A price that another process put down is charged after so long.
+const PRICE_AGE_MAX: Duration = Duration::from_secs(1);
 /// A prompt larger than this fits no model.
 pub const PROMPT_BYTES_MAX: usize = 1024 * 1024;
 /// Messages of one request.
@@ -39,6 +42,8 @@ pub struct Gateway {
     settings: Arc<Settings>,
     limits: UserLimits,
     calls: Arc<Semaphore>,
+    /// By provider and model, with the time of reading.
+    prices: Mutex<HashMap<(String, String), (Instant, Price)>>,
     closing: AtomicBool,
 }
 
@@ -71,6 +76,7 @@ impl Gateway {
             settings,
             limits,
             calls: Arc::new(Semaphore::new(CALLS_MAX as usize)),
+            prices: Mutex::default(),
             closing: AtomicBool::new(false),
         })
     }
@@ -133,13 +139,21 @@ impl Gateway {
     }
 
     async fn price(&self, provider: &str, model: &str, own_key: bool) -> Result<Price, Refusal> {
-        let name = if own_key { own(provider) } else { provider.to_owned() };
-        let price = self.store.price(&name, model).await.map_err(|_| Refusal::Unavailable("the price table can't be read".to_owned()))?;
-        price.ok_or_else(|| {
+        let name = (if own_key { own(provider) } else { provider.to_owned() }, model.to_owned());
+        let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner).get(&name).copied();
+        if let Some((read, price)) = known
+            && read.elapsed() < PRICE_AGE_MAX
+        {
+            return Ok(price);
+        }
+        let price = self.store.price(&name.0, model).await.map_err(|_| Refusal::Unavailable("the price table can't be read".to_owned()))?;
+        let price = price.ok_or_else(|| {
             Refusal::Unavailable(format!(
                 "the model `{model}` has no price; set ATELIER_MODEL_PRICE=INPUT/OUTPUT in US dollars for a million tokens (0/0 if it is free), or [prices.\"{provider}/{model}\"] in atelier.toml, or read a list with `atelier prices import`"
             ))
-        })
+        })?;
+        self.prices.lock().unwrap_or_else(PoisonError::into_inner).insert(name, (Instant::now(), price));
+        Ok(price)
     }
 }
 
