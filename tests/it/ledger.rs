@@ -112,7 +112,7 @@ impl World {
             task_limit: NanoUsd(TASK_LIMIT),
             run_limit: NanoUsd(RUN_LIMIT),
         };
-        let run = self.store.open_run(&new).await.expect("a run").0.id;
+        let run = self.store.begin_run(&new, "").await.expect("a run").id;
         self.model.open_run(&run, task, TASK_LIMIT, RUN_LIMIT);
         run
     }
@@ -438,7 +438,7 @@ async fn a_project_makes_no_more_calls_than_it_may_even_if_they_are_free() {
         task_limit: NanoUsd(0),
         run_limit: NanoUsd(0),
     };
-    let run = store.open_run(&new).await.expect("a run").0.id;
+    let run = store.begin_run(&new, "").await.expect("a run").id;
     let mut last = None;
     for _ in 0..4 {
         world.seq += 1;
@@ -574,7 +574,7 @@ async fn racing_calls_never_pass_a_wallet_or_a_nested_budget() {
                 task_limit: NanoUsd(task),
                 run_limit: NanoUsd(run),
             };
-            runs.push(world.store.open_run(&new).await.expect("a run").0.id);
+            runs.push(world.store.begin_run(&new, "").await.expect("a run").id);
         }
         // A budget of a run binds its own calls alone.
         let used = if run == 600_000 { 1 } else { 2 };

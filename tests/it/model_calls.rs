@@ -43,7 +43,7 @@ impl Desk {
             task_limit: NanoUsd(1_000_000_000),
             run_limit: NanoUsd(1_000_000_000),
         };
-        let run = store.open_run(&run).await.expect("a run").0.id;
+        let run = store.begin_run(&run, "").await.expect("a run").id;
         let boot = "the gateway of a story".to_owned();
         store.register_boot(&boot).await.expect("a boot");
         let providers = Arc::new(Providers::open(&app.reader.settings, store, None).await.expect("providers"));

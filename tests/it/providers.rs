@@ -67,7 +67,7 @@ impl Desk {
             task_limit: NanoUsd(1_000_000_000),
             run_limit: NanoUsd(1_000_000_000),
         };
-        let run = store.open_run(&new).await.expect("a run").0.id;
+        let run = store.begin_run(&new, "").await.expect("a run").id;
         store.register_boot("a story").await.expect("a boot");
         let providers = Arc::new(Providers::open(&app.reader.settings, store, Some(master_keys)).await.expect("providers"));
         let gateway = Gateway::new(store.clone(), "a story".to_owned(), app.reader.settings.clone(), providers).expect("a gateway");

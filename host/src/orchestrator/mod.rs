@@ -1,6 +1,8 @@
-//! Carries out what the state machine decides: runs the next step, commits what came of it, and stops where a person has to act.
+//! Carries out what the state machine decides: runs the steps that are ready, commits what came of each, and stops where a person has
+//! to act. [`step`] is one run of an agent, [`judging`] decides whether what it wrote is good, [`quote`] what all of it will cost.
 //! Every change of a project is one transaction, so that a process that dies anywhere goes on from the last one.
 
+mod judging;
 pub mod quote;
 mod step;
 
@@ -18,9 +20,10 @@ use crate::store::projects::{Change, Project};
 use crate::workspace::overlay::Overlay;
 use crate::workspace::{Files, sha256};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 /// An idea longer than this is a specification; it should be a file beside the project.
 pub const IDEA_BYTES_MAX: usize = 50_000;
@@ -60,14 +63,28 @@ impl Orchestrator {
         Ok(self.store.project(&id).await?)
     }
 
-    /// Works until a person has to act: answer, approve, resume, or look at the result.
-    pub async fn advance(&self, mut project: Project) -> Result<Project> {
+    /// Works until a person has to act: answer, approve, resume, or look at the result. Steps that do not wait for each other run at
+    /// the same time, up to a limit; what has begun comes to its end before this returns.
+    pub async fn advance(self: &Arc<Self>, mut project: Project) -> Result<Project> {
+        let turn = Arc::new(Mutex::new(()));
+        let mut steps = JoinSet::new();
+        let mut under_way = BTreeSet::new();
         loop {
-            match project.state.next() {
-                Next::Run(step, name) => project = self.step(project, &step, &name).await?,
-                Next::Deliver => project = self.deliver(&project).await?,
-                Next::Ask(_) | Next::Approve | Next::Stop => return Ok(project),
+            let next = project.state.next();
+            if let Next::Run(ready) = &next {
+                for ready in ready {
+                    if under_way.len() < self.settings.parallel_tasks && under_way.insert(ready.name.clone()) {
+                        let (orchestrator, id, ready, turn) = (self.clone(), project.id.clone(), ready.clone(), turn.clone());
+                        steps.spawn(async move { orchestrator.step(&id, &ready, &turn).await.map(|()| ready.name) });
+                    }
+                }
             }
+            match (steps.join_next().await, next) {
+                (Some(ended), _) => drop(under_way.remove(&ended.context("a step ended in a fault of the host")??)),
+                (None, Next::Deliver) => drop(self.deliver(&project).await?),
+                (None, _) => return Ok(project),
+            }
+            project = self.store.project(&project.id).await?;
         }
     }
 
@@ -129,8 +146,8 @@ impl Orchestrator {
     async fn deliver(&self, project: &Project) -> Result<Project> {
         let files = self.accepted_files(project).await?;
         let mut results = Vec::new();
-        if let (Some(brief), Some(plan)) = (&project.state.brief, &project.state.plan) {
-            let before = crate::delivery::starting_files(brief, plan);
+        if let Some(plan) = &project.state.plan {
+            let before = judging::starting_files(project);
             for (task, progress) in plan.tasks.iter().zip(&project.state.tasks) {
                 if progress.status == TaskStatus::Accepted {
                     results.extend(self.judge(&before, &files, &task.acceptance).await);
@@ -143,10 +160,9 @@ impl Orchestrator {
 
     /// The files of the last accepted task, or those that the project starts from.
     pub(crate) async fn accepted_files(&self, project: &Project) -> Result<Files> {
-        match (self.store.snapshots(&project.id).await?.pop(), &project.state.brief, &project.state.plan) {
-            (Some(snapshot), ..) => Ok(self.store.files(&snapshot.tree).await?),
-            (None, Some(brief), Some(plan)) => Ok(crate::delivery::starting_files(brief, plan)),
-            _ => Ok(Files::new()),
+        match self.store.snapshots(&project.id).await?.pop() {
+            Some(snapshot) => Ok(self.store.files(&snapshot.tree).await?),
+            None => Ok(judging::starting_files(project)),
         }
     }
 

@@ -1,88 +1,175 @@
 //! One step: a run of one plugin export, from the job it is given to the event that its outcome is.
 
 use super::Orchestrator;
+use super::judging::{conflicted, starting_files};
 use crate::plugins::api::words::line;
 use crate::plugins::imports::{Context as RunContext, Job, Owner};
 use crate::plugins::registry::Loaded;
 use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
 use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{Acceptance, Check, CheckResult, CheckStatus, Event, Failure, Pause, Step, Task, Verdict};
+use crate::project::{CheckResult, Event, Failure, Pause, Ready, Step, Task, Verdict};
 use crate::store::projects::{Asked, Change, Project};
-use crate::store::runs::{NewRun, RunEnd};
+use crate::store::runs::{JournalRow, NewRun, Run, RunEnd};
+use crate::workspace::merge::merge;
 use crate::workspace::overlay::Overlay;
 use crate::workspace::path::{FilePattern, ProjectPath};
 use crate::workspace::{Files, tree_sha256};
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 /// A journal that a plugin leaves twice will be left again.
 const DIVERGENCES_MAX: u32 = 2;
 /// What the implementer says it did becomes a line of the history.
-const SUMMARY_CHARS_MAX: usize = 300;
+pub(super) const SUMMARY_CHARS_MAX: usize = 300;
 /// How long a call under way may take to settle when its run has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 /// How often a worker looks whether its project is to stop.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
+/// What a run is given beside its files. It is stored with the run, so that a replay gets the same, whatever was accepted meanwhile.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Inputs {
+    pub job: Job,
+    /// The accepted files that the run's own began from.
+    pub accepted: String,
+}
+
+/// A run with all that it needs.
+struct Begun {
+    run: Run,
+    recorded: Vec<JournalRow>,
+    inputs: Inputs,
+    files: Files,
+}
+
 impl Orchestrator {
-    /// Runs one step and commits what came of it.
-    pub(super) async fn step(&self, project: Project, step: &Step, name: &str) -> Result<Project> {
-        if self.store.cancel_requested(&project.id).await? {
-            return self.cancel(&project).await;
-        }
+    /// Runs one step and commits what came of it. Steps of one project take turns at looking at its files and at changing it.
+    pub(super) async fn step(&self, project: &str, ready: &Ready, turn: &Mutex<()>) -> Result<()> {
+        let step = &ready.step;
         let plugin = self.registry.for_world(step.world())?;
-        let accepted = self.accepted_files(&project).await?;
-        self.refresh_index(&project, &accepted).await?;
-        let task = step.task().and_then(|id| project.state.plan.as_ref()?.task(id)).cloned();
-        let files = match self.draft(&project, step) {
-            Some(tree) => self.store.files(&tree).await?,
-            None => accepted,
-        };
-        self.store.save_files(&files).await?;
-        let results = match (step, &task) {
-            (Step::Verify { .. }, Some(task)) => {
-                let before = match (&project.state.brief, &project.state.plan) {
-                    (Some(brief), Some(plan)) => crate::delivery::starting_files(brief, plan),
-                    _ => Files::new(),
-                };
-                self.judge(&before, &files, &task.acceptance).await
-            }
-            _ => Vec::new(),
-        };
-        // Without a reviewer the checks alone decide.
-        if let Step::Verify { .. } = step
-            && self.settings.without.verifier
-        {
-            let verdict = Verdict::Accepted("nobody reviewed it; its checks decided".to_owned());
-            return self.apply(&project, Event::Verified { results, verdict }, Change::default()).await;
+        let project = self.store.project(project).await?;
+        if project.cancel_requested {
+            return self.stop(&project.id, turn).await;
         }
-        let new_run = NewRun {
-            project: &project.id,
-            step: name,
-            task: step.task(),
-            attempt: attempt(step),
-            plugin: &plugin.name,
-            plugin_sha256: &plugin.sha256,
-            base_tree: &tree_sha256(&files),
-            task_limit: self.budget.task_limit,
-            run_limit: self.budget.run_limit,
+        let begun = match self.store.resume_run(&project.id, &ready.name, &plugin.sha256).await.context("resume the run")? {
+            Some((run, recorded)) => Some(self.again(&project, step, &plugin, run, recorded).await?),
+            None => self.begin(&project.id, ready, &plugin, turn).await?,
         };
-        let (run, recorded) = self.store.open_run(&new_run).await.context("open the run")?;
+        let Some(Begun { run, recorded, inputs, files }) = begun else { return Ok(()) };
         if run.incarnations > 1 {
             tracing::info!(run = %run.id, "replaying {} host calls", recorded.len());
         }
         let owner = Owner { project: project.id.clone(), run: run.id.clone(), wallet: project.wallet.clone() };
-        let overlay = overlay(&project, step, task.as_ref(), files);
-        let job = self.job(&project, step, task, &plugin, results.clone());
-        let mut context = RunContext::new(owner, plugin.limits, plugin.granted(step.export()), job, overlay, self.services(), recorded);
+        let overlay = overlay(&project, step, inputs.job.task.as_ref(), files);
+        let (granted, job) = (plugin.granted(step.export()), inputs.job.clone());
+        let mut context = RunContext::new(owner, plugin.limits, granted, job, overlay, self.services(), recorded);
         if step.task().is_some() {
             context = context.without_questions();
         }
         let slot = self.agent_runs.acquire().await;
         let ended = self.call(&project.id, &plugin, export(step), context).await;
         drop(slot);
-        self.conclude(project, &run.id, name, ended, results).await
+        let _turn = turn.lock().await;
+        self.conclude(&project.id, &run.id, ready, ended, inputs).await
+    }
+
+    /// Ends a project that somebody wants to stop, unless another of its steps did.
+    async fn stop(&self, project: &str, turn: &Mutex<()>) -> Result<()> {
+        let _turn = turn.lock().await;
+        let project = self.store.project(project).await?;
+        if !project.state.is_over() {
+            self.cancel(&project).await?;
+        }
+        Ok(())
+    }
+
+    /// A run that goes on, with what it was given when it began.
+    async fn again(&self, project: &Project, step: &Step, plugin: &Loaded, run: Run, recorded: Vec<JournalRow>) -> Result<Begun> {
+        let files = self.store.files(&run.base_tree).await?;
+        let inputs = match run.inputs.as_str() {
+            // A version that worked on one task at a time did not write it down: it follows from the project.
+            "" => {
+                let task = self.task(project, step);
+                let results = match (step, &task) {
+                    (Step::Verify { .. }, Some(task)) => self.judge(&starting_files(project), &files, &task.acceptance).await,
+                    _ => Vec::new(),
+                };
+                let accepted = tree_sha256(&self.accepted_files(project).await?);
+                Inputs { job: self.job(project, step, task, plugin, results), accepted }
+            }
+            inputs => serde_json::from_str(inputs).context("read what the run was given")?,
+        };
+        Ok(Begun { run, recorded, inputs, files })
+    }
+
+    /// A new run, with what it is given put together from the project as it is now. None: the step came to its end without one.
+    async fn begin(&self, project: &str, ready: &Ready, plugin: &Loaded, turn: &Mutex<()>) -> Result<Option<Begun>> {
+        let step = &ready.step;
+        let looking = turn.lock().await;
+        let project = self.store.project(project).await?;
+        let accepted = self.accepted_files(&project).await?;
+        self.refresh_index(&project, &accepted).await?;
+        let files = match (self.draft(&project, step, &accepted).await?, step) {
+            (Ok(files), _) => files,
+            (Err(paths), Step::Verify { task, .. }) => {
+                let mut change = Change::default();
+                let event = conflicted(task, &paths, &mut change);
+                self.apply(&project, event, change).await?;
+                return Ok(None);
+            }
+            // What was wrong with the try is known from its findings; it is written anew.
+            (Err(_), _) => accepted.clone(),
+        };
+        drop(looking);
+        let task = self.task(&project, step);
+        let results = match (step, &task) {
+            (Step::Verify { .. }, Some(task)) => self.judge(&starting_files(&project), &files, &task.acceptance).await,
+            _ => Vec::new(),
+        };
+        let inputs = Inputs { job: self.job(&project, step, task, plugin, results), accepted: tree_sha256(&accepted) };
+        self.store.save_files(&accepted).await?;
+        // Without a reviewer the checks alone decide.
+        if let Step::Verify { task, .. } = step
+            && self.settings.without.verifier
+        {
+            let verdict = Verdict::Accepted("nobody reviewed it; its checks decided".to_owned());
+            let _turn = turn.lock().await;
+            let (project, mut change) = (self.store.project(&project.id).await?, Change::default());
+            let event = self.verified(&project, task, inputs, &files, verdict, &mut change).await?;
+            self.apply(&project, event, change).await?;
+            return Ok(None);
+        }
+        let base_tree = self.store.save_files(&files).await?;
+        let new = NewRun {
+            project: &project.id,
+            step: &ready.name,
+            task: step.task(),
+            attempt: attempt(step),
+            plugin: &plugin.name,
+            plugin_sha256: &plugin.sha256,
+            base_tree: &base_tree,
+            task_limit: self.budget.task_limit,
+            run_limit: self.budget.run_limit,
+        };
+        let run = self.store.begin_run(&new, &serde_json::to_string(&inputs)?).await.context("begin the run")?;
+        Ok(Some(Begun { run, recorded: Vec::new(), inputs, files }))
+    }
+
+    /// The last try of the task, if there was one, together with what was accepted since; or the files that both changed.
+    async fn draft(&self, project: &Project, step: &Step, accepted: &Files) -> Result<Result<Files, Vec<ProjectPath>>> {
+        let progress = step.task().and_then(|task| project.state.progress(task));
+        let Some(candidate) = progress.and_then(|progress| progress.candidate.as_deref()) else { return Ok(Ok(accepted.clone())) };
+        let candidate = self.store.files(candidate).await?;
+        match progress.and_then(|progress| progress.base.as_deref()) {
+            Some(base) => Ok(merge(&self.store.files(base).await?, accepted, &candidate)),
+            None => Ok(Ok(candidate)),
+        }
+    }
+
+    fn task(&self, project: &Project, step: &Step) -> Option<Task> {
+        step.task().and_then(|id| project.state.plan.as_ref()?.task(id)).cloned()
     }
 
     /// Calls the plugin while watching for a request to stop.
@@ -103,10 +190,17 @@ impl Orchestrator {
     }
 
     /// Turns the outcome into an event and commits it together with the run's end.
-    async fn conclude(&self, project: Project, run: &str, name: &str, ended: Ended, results: Vec<CheckResult>) -> Result<Project> {
+    async fn conclude(&self, project: &str, run: &str, ready: &Ready, ended: Ended, inputs: Inputs) -> Result<()> {
+        let project = self.store.project(project).await?;
+        let failed = |why: String| Event::StepFailed { task: ready.step.task().map(str::to_owned), why };
         let (fuel, memory_peak_bytes, host_calls) = (ended.fuel, ended.memory_peak_bytes, ended.host_calls);
         let end =
             |outcome, detail: String, refund| RunEnd { run: run.to_owned(), outcome, detail, fuel, memory_peak_bytes, host_calls, refund };
+        if project.state.is_over() {
+            // Another step of the project ended it, as where the user cancels.
+            self.gateway.settled(run, SETTLE_LIMIT).await;
+            return Ok(self.store.end_run(&end("failed", format!("the project is {}", project.state.phase.word()), false)).await?);
+        }
         let mut change = Change { journal: ended.pending, ..Change::default() };
         let event = match ended.outcome {
             Outcome::HostFailed(why) => bail!("{why}"),
@@ -120,7 +214,7 @@ impl Orchestrator {
                 Event::Paused(pause)
             }
             Outcome::Cancelled => {
-                self.gateway.drain(SETTLE_LIMIT).await;
+                self.gateway.settled(run, SETTLE_LIMIT).await;
                 change.run_end = Some(end("failed", "cancelled".to_owned(), false));
                 change.event = Some(("cancelled", "cancelled by the user".to_owned()));
                 Event::Cancelled
@@ -129,18 +223,18 @@ impl Orchestrator {
                 tracing::warn!(%run, "the run left its journal: {diverged}");
                 // What this instance did after it left the path belongs to no journal.
                 self.store.end_run(&end("diverged", diverged.to_string(), true)).await?;
-                if self.store.diverged_runs(&project.id, name).await? < DIVERGENCES_MAX {
+                if self.store.diverged_runs(&project.id, &ready.name).await? < DIVERGENCES_MAX {
                     self.store.note(&project.id, "diverged", &diverged.to_string()).await?;
-                    return Ok(project);
+                    return Ok(());
                 }
                 change.journal.clear();
-                Event::StepFailed(format!("the plugin does not repeat itself: {diverged}"))
+                failed(format!("the plugin does not repeat itself: {diverged}"))
             }
             Outcome::Killed(why) => {
                 // A call under way is settled first, so that it is given back with the others.
-                self.gateway.drain(SETTLE_LIMIT).await;
+                self.gateway.settled(run, SETTLE_LIMIT).await;
                 change.run_end = Some(end("failed", why.clone(), true));
-                Event::StepFailed(format!("the plugin was stopped: {why}"))
+                failed(format!("the plugin was stopped: {why}"))
             }
             // The step begins anew when the provider is back, so what this run was charged is given back.
             Outcome::Returned(Err(failure)) if is_outage(&failure) => {
@@ -152,37 +246,30 @@ impl Orchestrator {
             Outcome::Returned(Err(failure)) => {
                 let unusable = matches!(failure, Failure::UnusableReply(_));
                 change.run_end = Some(end("failed", failure.to_string(), unusable));
-                Event::StepFailed(failure.to_string())
+                failed(failure.to_string())
             }
             Outcome::Returned(Ok(value)) => {
-                let event = accept_value(&project, value, &ended.overlay, results, &mut change);
-                let outcome = if matches!(event, Event::StepFailed(_)) { "failed" } else { "done" };
+                let event = match (value, &ready.step) {
+                    (Value::Summary(summary), Step::Implement { task, .. }) => {
+                        change.files = Some(ended.overlay.files().clone());
+                        let summary = line(&summary, SUMMARY_CHARS_MAX);
+                        change.event = Some(("written", summary.clone()));
+                        Event::Implemented { task: task.clone(), base: inputs.accepted, tree: ended.overlay.sha256(), summary }
+                    }
+                    (Value::Verdict(verdict), Step::Verify { task, .. }) => {
+                        self.verified(&project, task, inputs, ended.overlay.files(), verdict, &mut change).await?
+                    }
+                    (value, _) => understood(&project, value, &mut change).unwrap_or_else(failed),
+                };
+                let outcome = if matches!(event, Event::StepFailed { .. }) { "failed" } else { "done" };
                 change.run_end = Some(end(outcome, String::new(), false));
                 event
             }
         };
-        if let Event::StepFailed(why) = &event {
+        if let Event::StepFailed { why, .. } = &event {
             change.event = Some(("failed", why.clone()));
         }
-        self.apply(&project, event, change).await
-    }
-
-    /// The host's own results on these files. A check that holds before any work was done shows nothing.
-    pub(super) async fn judge(&self, before: &Files, files: &Files, acceptance: &[Acceptance]) -> Vec<CheckResult> {
-        let mut results = self.checks.run(files, acceptance).await;
-        let passed: Vec<Acceptance> = acceptance
-            .iter()
-            .zip(&results)
-            .filter(|(entry, result)| result.status == CheckStatus::Passed && could_run_before(&entry.check, before))
-            .map(|(entry, _)| entry.clone())
-            .collect();
-        for vacuous in self.checks.run(before, &passed).await.into_iter().filter(|result| result.status == CheckStatus::Passed) {
-            if let Some(result) = results.iter_mut().find(|result| result.check == vacuous.check) {
-                result.status = CheckStatus::NotRun;
-                result.detail = "it held before any work was done, so it shows nothing".to_owned();
-            }
-        }
-        results
+        self.apply(&project, event, change).await.map(drop)
     }
 
     fn job(&self, project: &Project, step: &Step, task: Option<Task>, plugin: &Loaded, results: Vec<CheckResult>) -> Job {
@@ -204,56 +291,28 @@ impl Orchestrator {
             settings: settings.map(|settings| settings.clone().into_iter().collect()).unwrap_or_default(),
         }
     }
-
-    /// The files of the last try of the task, if there was one.
-    fn draft(&self, project: &Project, step: &Step) -> Option<String> {
-        project.state.progress(step.task()?)?.candidate.clone()
-    }
 }
 
-/// What a returned value means, after the host's own look at it.
-fn accept_value(project: &Project, value: Value, overlay: &Overlay, results: Vec<CheckResult>, change: &mut Change) -> Event {
+/// What a returned brief or plan means, after the host's own look at it; or why it can't be used.
+fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Event, String> {
     match value {
         Value::Brief(brief) => match brief_problems(&brief) {
             problems if problems.is_empty() => {
                 change.event = Some(("brief", brief.title.clone()));
-                Event::Elicited(brief)
+                Ok(Event::Elicited(brief))
             }
-            problems => Event::StepFailed(format!("the brief is not sound: {}", problems.join("; "))),
+            problems => Err(format!("the brief is not sound: {}", problems.join("; "))),
         },
         Value::Plan(plan) => {
             let problems = project.state.brief.as_ref().map(|brief| plan_problems(&plan, brief)).unwrap_or_default();
             if !problems.is_empty() {
-                return Event::StepFailed(format!("the plan is not sound: {}", problems.join("; ")));
+                return Err(format!("the plan is not sound: {}", problems.join("; ")));
             }
             change.event = Some(("planned", format!("{} tasks", plan.tasks.len())));
-            Event::Planned(plan)
+            Ok(Event::Planned(plan))
         }
-        Value::Summary(summary) => {
-            change.files = Some(overlay.files().clone());
-            let summary = line(&summary, SUMMARY_CHARS_MAX);
-            change.event = Some(("written", summary.clone()));
-            Event::Implemented { tree: overlay.sha256(), summary }
-        }
-        Value::Verdict(verdict) => {
-            let failed = results.iter().find(|result| result.status == CheckStatus::Failed);
-            change.event = Some(match (&verdict, failed) {
-                (_, Some(failed)) => ("rejected", format!("check {} failed: {}", failed.check, line(&failed.detail, SUMMARY_CHARS_MAX))),
-                (Verdict::Accepted(why), None) => ("accepted", why.clone()),
-                (Verdict::Rejected(findings), None) => {
-                    ("rejected", findings.first().map(|finding| finding.message.clone()).unwrap_or_default())
-                }
-            });
-            Event::Verified { results, verdict }
-        }
+        Value::Summary(_) | Value::Verdict(_) => Err("the plugin returned what belongs to another step".to_owned()),
     }
-}
-
-/// A command whose script is not there yet fails as expected failures do; that says nothing about the check.
-fn could_run_before(check: &Check, before: &Files) -> bool {
-    let Check::Command(steps) = check else { return true };
-    let script = |word: &String| ProjectPath::parse(word).ok().filter(|path| path.as_ref().contains('.'));
-    steps.iter().all(|step| step.arguments.iter().skip(1).find_map(script).is_none_or(|path| before.contains_key(&path)))
 }
 
 /// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.

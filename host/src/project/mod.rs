@@ -10,4 +10,4 @@ pub mod plan;
 pub mod state;
 
 pub use nouns::*;
-pub use state::{Action, Event, Next, Pause, Phase, State, Step, TaskStatus, decide};
+pub use state::{Action, Event, Next, Pause, Phase, Ready, State, Step, TaskStatus, decide};

@@ -11,6 +11,8 @@ use std::fmt;
 pub const TASK_TRIES_MAX: u32 = 3;
 /// Understanding and planning either work at once or the idea needs a person.
 pub const STEP_TRIES_MAX: u32 = 2;
+/// A task whose files others change again and again is not independent of them, whatever the plan says.
+pub const CONFLICTS_MAX: u32 = 3;
 
 /// Where a project is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +119,15 @@ pub struct Progress {
     pub summary: String,
     /// The files of the last try. A try that was rejected is what the next one mends.
     pub candidate: Option<String>,
+    /// The accepted files that the last try began from.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// Tries of the current step.
+    #[serde(default)]
+    pub step_tries: u32,
+    /// How often another task had changed the same files meanwhile.
+    #[serde(default)]
+    pub conflicts: u32,
 }
 
 /// Where a task is.
@@ -187,11 +198,20 @@ impl Step {
     }
 }
 
+/// A step that waits for nothing any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// What is to be called.
+    pub step: Step,
+    /// Names it uniquely within the project.
+    pub name: String,
+}
+
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Run this step; the text names it uniquely within the project.
-    Run(Step, String),
+    /// Run these steps, which do not wait for each other, in the plan's order.
+    Run(Vec<Ready>),
     /// Wait for the user's answer.
     Ask(Question),
     /// Wait for the user's approval.
@@ -217,6 +237,10 @@ pub enum Event {
     Approved(NanoUsd),
     /// A try is written.
     Implemented {
+        /// Of which task.
+        task: String,
+        /// The accepted files that it began from.
+        base: String,
         /// Its files.
         tree: String,
         /// What the implementer says it did.
@@ -224,13 +248,29 @@ pub enum Event {
     },
     /// The try was judged.
     Verified {
+        /// Of which task.
+        task: String,
+        /// The files that were judged: the try together with what was accepted meanwhile.
+        tree: String,
         /// What the checks did.
         results: Vec<CheckResult>,
         /// What the architect says.
         verdict: Verdict,
     },
+    /// Another task changed the same files while this one was written.
+    Conflicted {
+        /// The task that has to be written again.
+        task: String,
+        /// The files that both changed.
+        paths: Vec<String>,
+    },
     /// The step ended without a result.
-    StepFailed(String),
+    StepFailed {
+        /// Of which task, if it belongs to one.
+        task: Option<String>,
+        /// Why.
+        why: String,
+    },
     /// It can't go on for now.
     Paused(Pause),
     /// It can.
@@ -296,30 +336,55 @@ impl State {
             return Next::Ask(question.clone());
         }
         match &self.phase {
-            Phase::Eliciting => Next::Run(Step::Elicit, format!("elicit {}", self.step_tries + 1)),
-            Phase::Planning => Next::Run(Step::MakePlan, format!("make-plan {}", self.step_tries + 1)),
+            Phase::Eliciting => Next::Run(vec![Ready { step: Step::Elicit, name: format!("elicit {}", self.step_tries + 1) }]),
+            Phase::Planning => Next::Run(vec![Ready { step: Step::MakePlan, name: format!("make-plan {}", self.step_tries + 1) }]),
             Phase::Quoted => Next::Approve,
-            Phase::Building => match self.current() {
-                Some((task, progress)) => {
-                    let task = task.to_owned();
-                    let attempt = progress.attempt + 1;
-                    let step = match progress.status {
-                        TaskStatus::Written => Step::Verify { task, attempt },
-                        _ => Step::Implement { task, attempt },
-                    };
-                    let name = format!("{} {} {attempt}.{}", step.export(), step.task().unwrap_or_default(), self.step_tries + 1);
-                    Next::Run(step, name)
-                }
-                None => Next::Deliver,
+            Phase::Building => match self.ready() {
+                none if none.is_empty() => Next::Deliver,
+                ready => Next::Run(ready),
             },
             Phase::Delivered | Phase::Failed(_) | Phase::Cancelled | Phase::Paused(..) => Next::Stop,
         }
     }
 
-    /// The task at hand.
-    fn current(&self) -> Option<(&str, &Progress)> {
-        let position = self.current_position()?;
-        Some((self.plan.as_ref()?.tasks.get(position)?.id.as_str(), &self.tasks[position]))
+    /// Tasks to be written whose needs are met, and those to be judged.
+    fn ready(&self) -> Vec<Ready> {
+        let tasks = self.plan.iter().flat_map(|plan| &plan.tasks).zip(&self.tasks);
+        let ready = tasks.filter_map(|(task, progress)| {
+            let (id, attempt) = (task.id.clone(), progress.attempt + 1);
+            let step = match progress.status {
+                TaskStatus::Written => Step::Verify { task: id, attempt },
+                TaskStatus::Waiting if self.has_all(&task.depends_on) => Step::Implement { task: id, attempt },
+                _ => return None,
+            };
+            let name = format!("{} {} {attempt}.{}", step.export(), task.id, progress.step_tries + progress.conflicts + 1);
+            Some(Ready { step, name })
+        });
+        ready.collect()
+    }
+
+    fn has_all(&self, needed: &[String]) -> bool {
+        needed.iter().all(|task| self.progress(task).is_some_and(|progress| progress.status == TaskStatus::Accepted))
+    }
+
+    /// Whether tasks are written and judged, or would be if the project did not wait.
+    fn is_building(&self) -> bool {
+        match &self.phase {
+            Phase::Building => true,
+            Phase::Paused(_, before) => **before == Phase::Building,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing happens to it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Delivered | Phase::Failed(_) | Phase::Cancelled)
+    }
+
+    /// The place of a task that is in this state.
+    fn position(&self, task: &str, status: &TaskStatus) -> Option<usize> {
+        let position = self.plan.as_ref()?.tasks.iter().position(|entry| entry.id == task)?;
+        (self.tasks.get(position)?.status == *status).then_some(position)
     }
 
     /// How this task stands.
@@ -372,21 +437,25 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             new.limit = Some(ceiling);
             actions.push(Action::SetCeiling(ceiling));
         }
-        (Phase::Building, Event::Implemented { tree, summary }) => {
-            let position = new.current_position().ok_or_else(|| unexpected(state, "implemented"))?;
+        (_, Event::Implemented { task, base, tree, summary }) if state.is_building() => {
+            let position = new.position(&task, &TaskStatus::Waiting).ok_or_else(|| unexpected(state, "implemented"))?;
             let progress = &mut new.tasks[position];
             progress.status = TaskStatus::Written;
             progress.candidate = Some(tree);
+            progress.base = Some(base);
             progress.summary = summary;
-            new.step_tries = 0;
+            progress.step_tries = 0;
         }
-        (Phase::Building, Event::Verified { results, verdict }) => {
-            new.judge(results, verdict, &mut actions).ok_or_else(|| unexpected(state, "verified"))?;
+        (_, Event::Verified { task, tree, results, verdict }) if state.is_building() => {
+            new.judge(&task, tree, results, verdict, &mut actions).ok_or_else(|| unexpected(state, "verified"))?;
         }
-        (Phase::Building, Event::StepFailed(why)) => {
-            new.step_failed(why, &mut actions).ok_or_else(|| unexpected(state, "step failed"))?;
+        (_, Event::Conflicted { task, paths }) if state.is_building() => {
+            new.conflicted(&task, &paths, &mut actions).ok_or_else(|| unexpected(state, "conflicted"))?;
         }
-        (Phase::Eliciting | Phase::Planning, Event::StepFailed(why)) => {
+        (_, Event::StepFailed { task: Some(task), why }) if state.is_building() => {
+            new.step_failed(&task, why, &mut actions).ok_or_else(|| unexpected(state, "step failed"))?;
+        }
+        (Phase::Eliciting | Phase::Planning, Event::StepFailed { why, .. }) => {
             new.step_tries += 1;
             new.question = None;
             if new.step_tries >= STEP_TRIES_MAX {
@@ -430,6 +499,9 @@ impl Progress {
             results: Vec::new(),
             summary: String::new(),
             candidate: None,
+            base: None,
+            step_tries: 0,
+            conflicts: 0,
         }
     }
 }
@@ -452,15 +524,9 @@ impl State {
         failed
     }
 
-    /// The first task that is neither done nor given up.
-    fn current_position(&self) -> Option<usize> {
-        self.tasks.iter().position(|progress| matches!(progress.status, TaskStatus::Waiting | TaskStatus::Written))
-    }
-
     /// Checks decide first: a verdict can lower what they showed, never raise it.
-    fn judge(&mut self, results: Vec<CheckResult>, verdict: Verdict, actions: &mut Vec<Action>) -> Option<()> {
-        let position = self.current_position()?;
-        let task = self.plan.as_ref()?.tasks.get(position)?.clone();
+    fn judge(&mut self, task: &str, tree: String, results: Vec<CheckResult>, verdict: Verdict, actions: &mut Vec<Action>) -> Option<()> {
+        let position = self.position(task, &TaskStatus::Written)?;
         let mut findings: Vec<Finding> = results
             .iter()
             .filter(|result| result.status == CheckStatus::Failed)
@@ -485,21 +551,32 @@ impl State {
         }
         progress.status = TaskStatus::Accepted;
         progress.findings.clear();
-        actions.push(Action::Accept {
-            task: task.id,
-            title: task.title,
-            summary: progress.summary.clone(),
-            tree: progress.candidate.take()?,
-        });
-        self.step_tries = 0;
+        (progress.candidate, progress.base, progress.step_tries) = (None, None, 0);
+        let (summary, title) = (progress.summary.clone(), self.plan.as_ref()?.tasks[position].title.clone());
+        actions.push(Action::Accept { task: task.to_owned(), title, summary, tree });
+        Some(())
+    }
+
+    /// It is written again on the new files. That is nobody's mistake, so it is no try; but it is bounded.
+    fn conflicted(&mut self, task: &str, paths: &[String], actions: &mut Vec<Action>) -> Option<()> {
+        let position = self.position(task, &TaskStatus::Written).or_else(|| self.position(task, &TaskStatus::Waiting))?;
+        let why = format!("another task changed {} meanwhile; it is written again on the new files", paths.join(", "));
+        let progress = &mut self.tasks[position];
+        (progress.candidate, progress.base, progress.step_tries) = (None, None, 0);
+        progress.conflicts += 1;
+        progress.status = TaskStatus::Waiting;
+        if progress.conflicts % CONFLICTS_MAX == 0 {
+            self.reject(position, vec![Finding::general(why)], actions);
+        }
         Some(())
     }
 
     /// A step of a task ended without a result. Judging is repeated once; a try without files counts as a try.
-    fn step_failed(&mut self, why: String, actions: &mut Vec<Action>) -> Option<()> {
-        let position = self.current_position()?;
-        if self.tasks[position].status == TaskStatus::Written && self.step_tries + 1 < STEP_TRIES_MAX {
-            self.step_tries += 1;
+    fn step_failed(&mut self, task: &str, why: String, actions: &mut Vec<Action>) -> Option<()> {
+        let position = self.position(task, &TaskStatus::Written).or_else(|| self.position(task, &TaskStatus::Waiting))?;
+        let progress = &mut self.tasks[position];
+        if progress.status == TaskStatus::Written && progress.step_tries + 1 < STEP_TRIES_MAX {
+            progress.step_tries += 1;
         } else {
             self.reject(position, vec![Finding::general(why)], actions);
         }
@@ -507,8 +584,8 @@ impl State {
     }
 
     fn reject(&mut self, position: usize, findings: Vec<Finding>, actions: &mut Vec<Action>) {
-        self.step_tries = 0;
         let progress = &mut self.tasks[position];
+        progress.step_tries = 0;
         progress.attempt += 1;
         progress.status = TaskStatus::Waiting;
         if progress.attempt >= TASK_TRIES_MAX {

@@ -5,6 +5,7 @@ mod budget;
 pub mod models;
 
 use crate::llm::keys::MasterKeys;
+use crate::plugins::limits::AGENT_RUNS_MAX;
 pub use budget::{BudgetAmounts, BudgetSettings};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -22,6 +23,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_DATA_DIR", "data_dir"),
     ("ATELIER_LOG", "log"),
     ("ATELIER_DATABASE_URL", "database_url"),
+    ("ATELIER_PARALLEL_TASKS", "parallel_tasks"),
     ("ATELIER_MASTER_KEYS", "master_keys"),
     ("ATELIER_MASTER_KEYS_FILE", "master_keys_file"),
     ("ATELIER_MODEL_URL", "model.url"),
@@ -46,7 +48,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// How the settings end that are numbers; the others are texts, amounts among them.
-const NUMBERS: &[&str] = &["_s", "_percent", "_per_project"];
+const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks"];
 
 /// Everything that can be set.
 #[derive(Debug, Deserialize)]
@@ -58,6 +60,8 @@ pub struct Settings {
     pub log: String,
     /// `ATELIER_DATABASE_URL`: `postgres://USER:PASSWORD@HOST/DATABASE`. Default: a SQLite file in the data directory.
     pub database_url: Option<SecretString>,
+    /// `ATELIER_PARALLEL_TASKS`: tasks of one project that are worked on at one time, where the plan lets them. Default 4.
+    pub parallel_tasks: usize,
     /// `ATELIER_MASTER_KEYS`: what the providers' keys are sealed with: `ID:BASE64`, the one that seals first, older ones after it,
     /// separated by commas. Default: what is in `master_keys_file`.
     pub master_keys: Option<SecretString>,
@@ -102,6 +106,7 @@ pub struct Without {
 struct Defaults {
     data_dir: &'static str,
     log: &'static str,
+    parallel_tasks: usize,
     model: ModelDefaults,
     budget: BudgetSettings,
 }
@@ -123,6 +128,7 @@ impl Settings {
         let defaults = Defaults {
             data_dir: ".atelier",
             log: "warn",
+            parallel_tasks: 4,
             model: ModelDefaults { first_byte_timeout_s: 300, idle_timeout_s: 60 },
             budget: BudgetSettings::default(),
         };
@@ -139,6 +145,9 @@ impl Settings {
         }
         let settings: Settings = figment.extract().map_err(|error| SettingsError(error.to_string()))?;
         settings.budget.amounts()?;
+        if !(1..=AGENT_RUNS_MAX).contains(&settings.parallel_tasks) {
+            return Err(SettingsError(format!("ATELIER_PARALLEL_TASKS is {}; it must be 1 to {AGENT_RUNS_MAX}", settings.parallel_tasks)));
+        }
         settings.check_models()?;
         Ok(settings)
     }

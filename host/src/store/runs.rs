@@ -41,6 +41,8 @@ pub struct Run {
     pub id: String,
     /// The tree it started from.
     pub base_tree: String,
+    /// What else it was given, as whoever began it wrote it down.
+    pub inputs: String,
     /// How often an instance was started for it.
     pub incarnations: u32,
 }
@@ -111,10 +113,12 @@ pub struct RunRecord {
 }
 
 impl Store {
-    /// The open run of this step, or a new one, with one more incarnation counted. An open run of another plugin version is
-    /// closed: its journal can't lead this one to the same point.
-    pub async fn open_run(&self, new: &NewRun<'_>) -> Result<(Run, Vec<JournalRow>)> {
-        let (run, rows) = transaction!(self, |tx| open(&mut tx, self.policy.refund_limit, new))?;
+    /// The open run of this step with its journal, one more incarnation counted. An open run of another plugin version is closed: its
+    /// journal can't lead this one to the same point.
+    pub async fn resume_run(&self, project: &str, step: &str, plugin_sha256: &str) -> Result<Option<(Run, Vec<JournalRow>)>> {
+        let Some((run, rows)) = transaction!(self, |tx| resume(&mut tx, self.policy.refund_limit, project, step, plugin_sha256))? else {
+            return Ok(None);
+        };
         let journal = rows
             .iter()
             .map(|row| JournalRow {
@@ -126,7 +130,12 @@ impl Store {
                 response_sha256: row.get("response_sha256"),
             })
             .collect();
-        Ok((run, journal))
+        Ok(Some((run, journal)))
+    }
+
+    /// A new run of a step that has none open.
+    pub async fn begin_run(&self, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
+        transaction!(self, |tx| insert(&mut tx, new, inputs))
     }
 
     /// Ends a run without changing its project.
@@ -163,40 +172,44 @@ impl Store {
     }
 }
 
-async fn open(tx: &mut Tx, refund_limit: NanoUsd, new: &NewRun<'_>) -> Result<(Run, Vec<super::sql::Row>)> {
-    let open = query("select id, base_tree, incarnations, plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
-        .bind(new.project)
-        .bind(new.step)
-        .optional(tx)
-        .await?;
-    let run = match open {
-        Some(row) if row.get::<String>("plugin_sha256") == new.plugin_sha256 => {
-            Run { id: row.get("id"), base_tree: row.get("base_tree"), incarnations: row.get::<u32>("incarnations") + 1 }
-        }
-        other => {
-            if let Some(row) = other {
-                let run: String = row.get("id");
-                query("update run set outcome = 'failed', detail = 'the pinned plugin changed', ended_ms = $1 where id = $2")
-                    .bind(now_ms())
-                    .bind(&run)
-                    .execute(tx)
-                    .await?;
-                super::ledger::refund_run(tx, refund_limit, &run).await?;
-            }
-            insert(tx, new).await?
-        }
-    };
-    query("update run set incarnations = $1 where id = $2").bind(run.incarnations).bind(&run.id).execute(tx).await?;
+async fn resume(
+    tx: &mut Tx,
+    refund_limit: NanoUsd,
+    project: &str,
+    step: &str,
+    plugin_sha256: &str,
+) -> Result<Option<(Run, Vec<super::sql::Row>)>> {
+    let open =
+        query("select id, base_tree, inputs, incarnations, plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
+            .bind(project)
+            .bind(step)
+            .optional(tx)
+            .await?;
+    let Some(row) = open else { return Ok(None) };
+    let incarnations = row.get::<u32>("incarnations") + 1;
+    let run = Run { id: row.get("id"), base_tree: row.get("base_tree"), inputs: row.get("inputs"), incarnations };
+    if row.get::<String>("plugin_sha256") != plugin_sha256 {
+        query("update run set outcome = 'failed', detail = 'the pinned plugin changed', ended_ms = $1 where id = $2")
+            .bind(now_ms())
+            .bind(&run.id)
+            .later(tx);
+        super::ledger::refund_run(tx, refund_limit, &run.id).await?;
+        return Ok(None);
+    }
+    query("update run set incarnations = $1 where id = $2").bind(run.incarnations).bind(&run.id).later(tx);
     let rows = query("select * from journal where run = $1 order by seq").bind(&run.id).all(tx).await?;
-    Ok((run, rows))
+    Ok(Some((run, rows)))
 }
 
-async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Run> {
+async fn insert(tx: &mut Tx, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
+    if tx.is_shared() {
+        query("select id from project where id = $1 for update").bind(new.project).later(tx);
+    }
     let number: i64 = query("select coalesce(max(number), 0) + 1 from run where project = $1").bind(new.project).scalar(tx).await?;
     let id = format!("{}.{number}", new.project);
     query(
-        "insert into run (id, project, number, step, task, attempt, plugin, plugin_sha256, base_tree, outcome, created_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10)",
+        "insert into run (id, project, number, step, task, attempt, plugin, plugin_sha256, base_tree, inputs, outcome, incarnations, created_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', 1, $11)",
     )
     .bind(&id)
     .bind(new.project)
@@ -207,9 +220,9 @@ async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Run> {
     .bind(new.plugin)
     .bind(new.plugin_sha256)
     .bind(new.base_tree)
+    .bind(inputs)
     .bind(now_ms())
-    .execute(tx)
-    .await?;
+    .later(tx);
     let project = super::ledger::project_budget(new.project);
     let parent = match new.task {
         Some(task) => {
@@ -220,7 +233,7 @@ async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Run> {
         None => project,
     };
     super::ledger::open_budget(tx, &super::ledger::run_budget(&id), "run", Some(&parent), new.run_limit).await?;
-    Ok(Run { id, base_tree: new.base_tree.to_owned(), incarnations: 1 })
+    Ok(Run { id, base_tree: new.base_tree.to_owned(), inputs: inputs.to_owned(), incarnations: 1 })
 }
 
 /// Writes host calls of a run. A row that is there already is an error: a journal is never rewritten.

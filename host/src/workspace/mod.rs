@@ -1,9 +1,11 @@
 //! A project's files: a content-addressed tree in the store, never a directory, so that no guest path ever reaches the host's
 //! file system.
 //!
-//! [`path`] says what a path may be, [`edits`] finds the place of an edit, [`overlay`] is what one run sees and writes.
+//! [`path`] says what a path may be, [`edits`] finds the place of an edit, [`overlay`] is what one run sees and writes, [`merge`] brings
+//! together what two of them did.
 
 pub mod edits;
+pub mod merge;
 pub mod overlay;
 pub mod path;
 

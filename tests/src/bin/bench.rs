@@ -252,7 +252,7 @@ async fn metered_call(app: &atelier_host::app::App, gateway: &Arc<Gateway>, serv
         task_limit: NanoUsd(i64::MAX / 8),
         run_limit: NanoUsd(i64::MAX / 8),
     };
-    let run = store.open_run(&new).await?.0.id;
+    let run = store.begin_run(&new, "").await?.id;
     store.register_boot("bench").await?;
     let messages = vec![Message { role: Role::User, text: "x".repeat(4_000), cache_prefix: false }];
     let endpoint = Endpoint {

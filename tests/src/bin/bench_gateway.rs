@@ -235,7 +235,7 @@ async fn open(app: &App, name: &str, limit: NanoUsd) -> Result<String> {
         task_limit: limit,
         run_limit: limit,
     };
-    Ok(store.open_run(&new).await?.0.id)
+    Ok(store.begin_run(&new, "").await?.id)
 }
 
 fn message() -> Message {

@@ -2,11 +2,12 @@
 //! trapped, timed out or cancelled lets go of it, the stream is stopped and what was seen is settled all the same.
 //!
 //! Here is what goes in and out; [`sending`] finds a way to a provider and holds the money for it, [`conclusion`] says what an end
-//! means for hold and guest, [`price_book`] keeps the prices.
+//! means for hold and guest, [`under_way`] knows whose calls have not ended, [`price_book`] keeps the prices.
 
 mod conclusion;
 pub mod price_book;
 mod sending;
+mod under_way;
 
 use super::providers::{OUTPUT_TOKENS_MAX, ProviderError, Providers};
 use super::{Completion, Request, dialects};
@@ -42,6 +43,7 @@ pub struct Gateway {
     settings: Arc<Settings>,
     limits: UserLimits,
     calls: Arc<Semaphore>,
+    under_way: Arc<under_way::UnderWay>,
     /// By provider and model, with the time of reading.
     prices: Mutex<HashMap<(String, String), (Instant, Price)>>,
     closing: AtomicBool,
@@ -76,6 +78,7 @@ impl Gateway {
             settings,
             limits,
             calls: Arc::new(Semaphore::new(CALLS_MAX as usize)),
+            under_way: Arc::default(),
             prices: Mutex::default(),
             closing: AtomicBool::new(false),
         })
@@ -105,7 +108,9 @@ impl Gateway {
         let guard = StopOnDrop(stop);
         let gateway = self.clone();
         let rows = pending.clone();
+        let entered = self.under_way.enter(&context.run);
         let call = tokio::spawn(async move {
+            let _entered = entered;
             let _permit = gateway.calls.clone().acquire_owned().await;
             if *stopped.borrow() {
                 return Ok(Completion::Unsent(Refusal::Cancelled));
@@ -129,6 +134,11 @@ impl Gateway {
     /// Begins no call any more; runs that ask for one are suspended. Calls under way go on.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until this run has no call under way, for a bounded time.
+    pub async fn settled(&self, run: &str, limit: Duration) {
+        self.under_way.none_of(run, limit).await;
     }
 
     /// Waits for calls under way, for a bounded time.

@@ -30,8 +30,8 @@ use wasmtime::component::{HasSelf, Linker};
 /// A run may call beyond its limit so often, getting a refusal each time, before it is ended.
 const CALLS_AFTER_LIMIT_MAX: u32 = 1_000;
 
-/// What a run is about; see `wit/v0.1.0/job.wit`.
-#[derive(Clone, Debug, Default)]
+/// What a run is about; see `wit/v0.1.0/job.wit`. It is stored with the run, so that a replay gets the same.
+#[derive(Clone, Debug, Default, Serialize, serde::Deserialize)]
 pub struct Job {
     /// The user's idea.
     pub idea: String,
