@@ -8,6 +8,7 @@ mod ledger;
 mod ledger_model;
 mod migrations;
 mod model_calls;
+mod parallel;
 mod providers;
 mod restarts;
 mod runners;

@@ -1,6 +1,7 @@
 //! What the stories in `it/` share: a model server that says what it is told and checks what it is asked ([`model_server`]), a
 //! data directory with pinned plugins ([`home`]), the database under it ([`database`]), the program itself ([`program`]) and conversations as files
-//! ([`conversation`]). [`ideas`] is the suite that judges whole runs, [`torture`] kills them.
+//! ([`conversation`]). [`ideas`] is the suite that judges whole runs, [`torture`] kills them, [`workshop`] is a model for
+//! projects of many tasks.
 
 pub mod conversation;
 pub mod database;
@@ -9,6 +10,7 @@ pub mod ideas;
 pub mod model_server;
 pub mod program;
 pub mod torture;
+pub mod workshop;
 
 use std::path::{Path, PathBuf};
 
