@@ -13,7 +13,7 @@ KILLS ?= 200
 STORE ?= sqlite
 PEER ?= target/peer
 
-.PHONY: demo run test torture postgres bench bench-checks bench-gateway ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture torture-projects postgres bench bench-checks bench-gateway bench-orchestrator ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -34,6 +34,10 @@ test: plugins guests postgres
 torture: plugins postgres
 	KILLS=$(KILLS) ATELIER_TEST_STORE=$(STORE) $(CARGO) run -q -p tests --bin torture
 
+## The same over projects whose tasks are worked on at one time.
+torture-projects: plugins postgres
+	KILLS=$(KILLS) ATELIER_TEST_STORE=$(STORE) $(CARGO) run -q -p tests --bin torture -- projects
+
 ## PostgreSQL's programs, for the stories that run on it; each test program starts a throw-away cluster of its own.
 postgres:
 	@ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "installing postgresql" && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
@@ -50,6 +54,10 @@ bench-checks: plugins
 bench-gateway: postgres
 	@test -z "$(PEER)" || tests/peer/setup.sh $(PEER) || echo "the peer can't be installed; nothing is measured beside it"
 	PEER=$(PEER) $(CARGO) run --release -q -p tests --bin bench-gateway
+
+## What the orchestrator adds to the models' time: tasks at one time beside the same in turn, and projects a second.
+bench-orchestrator: plugins
+	$(CARGO) run --release -q -p tests --bin bench-orchestrator
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
 ideas: plugins

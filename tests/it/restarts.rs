@@ -6,6 +6,7 @@ use tests::conversation::Conversation;
 use tests::home::{Home, assert_agrees, assert_audit};
 use tests::model_server::{Answer, ModelServer};
 use tests::program::{atelier_beside, start};
+use tests::torture::{Work, torture};
 use tests::{home::read, root};
 
 fn conversation() -> Vec<String> {
@@ -191,7 +192,9 @@ async fn a_process_that_ends_at_any_place_of_a_call_leaves_what_the_table_says()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_few_kills_at_random_instants_lose_double_and_overshoot_nothing() {
-    let figures = tests::torture::torture(8, 7, |_| {}).await.expect("every project comes out");
-    assert_eq!((figures.lost, figures.doubled, figures.overshoot), (0, 0, 0), "{figures:?}");
-    assert!(figures.kills == 8 && figures.projects > 0, "{figures:?}");
+    for (work, kills) in [(Work::OneTask, 8), (Work::ManyTasks, 6)] {
+        let figures = torture(work, kills, 7, |_| {}).await.expect("every project comes out");
+        assert_eq!((figures.lost, figures.doubled, figures.overshoot), (0, 0, 0), "{work:?}: {figures:?}");
+        assert!(figures.kills == kills && figures.projects > 0, "{work:?}: {figures:?}");
+    }
 }

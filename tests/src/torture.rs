@@ -7,6 +7,7 @@ use crate::home::{Home, read};
 use crate::model_server::{Answer, ModelServer};
 use crate::program::{command, start};
 use crate::root;
+use crate::workshop::{Tasks, Workshop};
 use anyhow::{Context, Result, ensure};
 use atelier_host::app::Reader;
 use atelier_host::ledger::NanoUsd;
@@ -15,8 +16,17 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// The run that is killed: six calls, one of them for a try that is rejected.
-const CONVERSATION: &str = "tests/conversations/03-a-rejected-try-is-mended.md";
+/// What is built while it is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One task, whose first try is rejected: six calls, one after the other.
+    OneTask,
+    /// Tasks that are worked on at one time, between one that all need and one that needs them all.
+    ManyTasks,
+}
+
+const ONE_TASK: &str = "tests/conversations/03-a-rejected-try-is-mended.md";
+const MANY_TASKS: usize = 6;
 const IDEA: &str = "add two numbers";
 /// How long the provider thinks about an answer, at most.
 const THINKING_MS_MAX: u64 = 40;
@@ -24,6 +34,15 @@ const THINKING_MS_MAX: u64 = 40;
 const RUN_TIME_MAX: Duration = Duration::from_secs(120);
 /// After so many kills of one project it is left alone, so that it comes to its end.
 const KILLS_OF_ONE_PROJECT_MAX: u32 = 12;
+
+/// What an undisturbed run makes, takes and costs.
+#[derive(Clone, Debug)]
+struct Undisturbed {
+    duration: Duration,
+    calls: u64,
+    charged: NanoUsd,
+    tree: String,
+}
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +57,7 @@ pub struct Figures {
     pub calls: u32,
     /// Calls made again because their answer died with a process; the house paid for the first.
     pub repeated: u32,
-    /// Served requests that are not in the ledger, and projects that did not come out whole.
+    /// Served requests that are not in the ledger, and projects that did not come out whole or with other files.
     pub lost: u32,
     /// Calls charged more than once, or projects charged other than an undisturbed run.
     pub doubled: u32,
@@ -66,20 +85,19 @@ impl Dice {
 }
 
 /// Kills until there were so many kills and the last project is whole.
-pub async fn torture(kills: u32, seed: u64, mut progress: impl FnMut(&Figures)) -> Result<Figures> {
+pub async fn torture(work: Work, kills: u32, seed: u64, mut progress: impl FnMut(&Figures)) -> Result<Figures> {
     let mut dice = Dice::new(seed);
-    let (undisturbed, duration) = undisturbed().await?;
+    let undisturbed = undisturbed(work).await?;
     let mut figures = Figures::default();
     while figures.kills < kills {
-        one_project(&mut figures, kills, undisturbed, duration, &mut dice).await?;
+        one_project(work, &mut figures, kills, &undisturbed, &mut dice).await?;
         progress(&figures);
     }
     Ok(figures)
 }
 
-/// What a run costs that nobody disturbs, and how long it takes.
-async fn undisturbed() -> Result<(NanoUsd, Duration)> {
-    let (home, server) = (Home::shipped(), provider(1).await?);
+async fn undisturbed(work: Work) -> Result<Undisturbed> {
+    let (home, server) = (Home::shipped(), provider(work, 1).await?);
     // Making the database is not part of the run.
     home.environment(&server.url);
     let began = Instant::now();
@@ -88,11 +106,17 @@ async fn undisturbed() -> Result<(NanoUsd, Duration)> {
     let duration = began.elapsed();
     let reader = Reader::open(home.settings(&server.url)).await?;
     let project = reader.store.history(1).await?.remove(0).id;
-    Ok((reader.store.receipt(&project).await?.charged, duration))
+    let receipt = reader.store.receipt(&project).await?;
+    Ok(Undisturbed { duration, calls: receipt.calls, charged: receipt.charged, tree: tree(&reader, &project).await? })
 }
 
-async fn one_project(figures: &mut Figures, kills: u32, undisturbed: NanoUsd, duration: Duration, dice: &mut Dice) -> Result<()> {
-    let (home, server) = (Home::shipped(), provider(dice.below(u64::MAX)).await?);
+/// The digest of a project's finished files.
+async fn tree(reader: &Reader, project: &str) -> Result<String> {
+    Ok(reader.store.snapshots(project).await?.pop().map(|snapshot| snapshot.tree).unwrap_or_default())
+}
+
+async fn one_project(work: Work, figures: &mut Figures, kills: u32, undisturbed: &Undisturbed, dice: &mut Dice) -> Result<()> {
+    let (home, server) = (Home::shipped(), provider(work, dice.below(u64::MAX)).await?);
     server.log_to(&home.beside("provider.jsonl"));
     let mut killed = 0;
     let exit = loop {
@@ -105,7 +129,7 @@ async fn one_project(figures: &mut Figures, kills: u32, undisturbed: NanoUsd, du
         };
         let disturbed = figures.kills < kills && killed < KILLS_OF_ONE_PROJECT_MAX;
         let patience = match disturbed {
-            true => Duration::from_micros(dice.below(u64::try_from(duration.as_micros())?)),
+            true => Duration::from_micros(dice.below(u64::try_from(undisturbed.duration.as_micros())?)),
             false => RUN_TIME_MAX,
         };
         if let Some(code) = wait(&mut child, patience).await? {
@@ -127,17 +151,20 @@ async fn one_project(figures: &mut Figures, kills: u32, undisturbed: NanoUsd, du
         return Ok(());
     }
     server.asked();
-    judge(&home, &server, figures, undisturbed, &home.beside(&format!("out-{killed}"))).await
+    judge(work, &home, &server, figures, undisturbed, &home.beside(&format!("out-{killed}"))).await
 }
 
 /// What must hold when everything is over.
-async fn judge(home: &Home, server: &ModelServer, figures: &mut Figures, undisturbed: NanoUsd, out: &Path) -> Result<()> {
+async fn judge(work: Work, home: &Home, server: &ModelServer, figures: &mut Figures, undisturbed: &Undisturbed, out: &Path) -> Result<()> {
     let reader = Reader::open(home.settings(&server.url)).await?;
     let project = reader.store.history(1).await?.remove(0).id;
     let receipt = reader.store.receipt(&project).await?;
     figures.projects += 1;
     figures.repeated += u32::try_from(receipt.lost_calls)?;
-    figures.doubled += u32::from(receipt.charged != undisturbed);
+    // What a prompt shows, and so costs, depends on which of several tasks came first; how many calls there are does not.
+    let same_price = work == Work::ManyTasks || receipt.charged == undisturbed.charged;
+    figures.doubled += u32::from(!same_price || receipt.calls != undisturbed.calls);
+    figures.lost += u32::from(tree(&reader, &project).await? != undisturbed.tree);
     let record = read(&home.beside("provider.jsonl"));
     let lines: Vec<_> = record.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let comparison = reader.store.compare_with_provider(&lines).await?;
@@ -213,8 +240,13 @@ async fn wait(child: &mut Child, patience: Duration) -> Result<Option<i32>> {
 }
 
 /// Answers by what is asked, since a call may come twice, after a while of its own each time.
-async fn provider(seed: u64) -> Result<ModelServer> {
-    let text = read(&root().join(CONVERSATION));
+async fn provider(work: Work, seed: u64) -> Result<ModelServer> {
+    if work == Work::ManyTasks {
+        let mut dice = Dice::new(seed);
+        let thinking = move || Duration::from_millis(dice.below(THINKING_MS_MAX));
+        return Ok(Workshop::new(MANY_TASKS, Tasks::Diamond, thinking).await.server);
+    }
+    let text = read(&root().join(ONE_TASK));
     let replies = Conversation::read(&text).map_err(anyhow::Error::msg)?.texts("model");
     let mut seen: Vec<String> = Vec::new();
     let mut dice = Dice::new(seed);

@@ -1,10 +1,11 @@
-//! `make torture KILLS=N STORE=sqlite|postgres`: [`tests::torture`] with as many kills as you like. Prints how it goes and, last, one line
+//! `make torture` and `make torture-projects KILLS=N STORE=sqlite|postgres`: [`tests::torture`] with as many kills as you like, over
+//! projects of one task or of many at one time. Prints how it goes and, last, one line
 //! of figures; ends with 1 if anything was lost, doubled or overshot. `SEED` repeats a run's instants, as far as a machine can.
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tests::database::Engine;
-use tests::torture::torture;
+use tests::torture::{Work, torture};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
@@ -12,8 +13,12 @@ async fn main() -> ExitCode {
     let kills = number("KILLS").and_then(|kills| u32::try_from(kills).ok()).unwrap_or(200);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs());
     let seed = number("SEED").unwrap_or(now);
+    let (name, work) = match std::env::args().nth(1).as_deref() {
+        Some("projects") => ("torture-projects", Work::ManyTasks),
+        _ => ("torture", Work::OneTask),
+    };
     println!("{kills} kills on {:?}, seed {seed}", Engine::of_tests());
-    let figures = torture(kills, seed, |figures| {
+    let figures = torture(work, kills, seed, |figures| {
         println!(
             "{:>5} kills, {:>4} of them during a call, {:>4} projects delivered, {:>5} calls served",
             figures.kills, figures.kills_during_a_call, figures.projects, figures.calls
@@ -23,7 +28,7 @@ async fn main() -> ExitCode {
     match figures {
         Ok(figures) => {
             println!(
-                "torture store={:?} kills={} during_a_call={} projects={} calls={} repeated={} lost={} doubled={} overshoot={}",
+                "{name} store={:?} kills={} during_a_call={} projects={} calls={} repeated={} lost={} doubled={} overshoot={}",
                 Engine::of_tests(),
                 figures.kills,
                 figures.kills_during_a_call,

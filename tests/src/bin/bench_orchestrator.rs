@@ -1,0 +1,106 @@
+//! `make bench-orchestrator`: a plan of independent tasks with a model that takes its time, worked on at one time and in turn, side by
+//! side in one run; and projects a second with a model that takes none. Prints a table and, last, one line of figures; ends with 1 where
+//! a target is missed.
+
+use anyhow::{Context, Result, ensure};
+use atelier_host::app::App;
+use atelier_host::project::Phase;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tests::home::{Home, assert_sound, begin};
+use tests::workshop::{Tasks, Workshop};
+
+/// Tasks of the plan.
+const TASKS: usize = 8;
+/// How long the model thinks over each answer.
+const THINKING: Duration = Duration::from_millis(300);
+/// Rounds; the median counts.
+const ROUNDS: usize = 3;
+/// At one time, against in turn.
+const RATIO_MAX: f64 = 0.25;
+/// Projects of one task, one after the other, with an instant model.
+const PROJECTS: usize = 20;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    match bench().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bench() -> Result<bool> {
+    let (mut together, mut in_turn) = (Vec::new(), Vec::new());
+    // The first round fills the caches and does not count.
+    for round in 0..=ROUNDS {
+        let times = [build(TASKS).await?, build(1).await?];
+        if round > 0 {
+            together.push(times[0]);
+            in_turn.push(times[1]);
+        }
+    }
+    let (together, in_turn) = (median(together), median(in_turn));
+    let ratio = together / in_turn;
+    println!("{TASKS} independent tasks, a model that thinks {} ms, from approval to delivery, median of {ROUNDS}", THINKING.as_millis());
+    println!("  at one time {together:>6.2} s");
+    println!("  in turn     {in_turn:>6.2} s   ratio {ratio:.3} (at most {RATIO_MAX})");
+    let (per_second, each_ms) = throughput().await?;
+    println!("{PROJECTS} projects of one task, one after the other, an instant model");
+    println!("  {per_second:.1} projects/s, {each_ms:.0} ms each, from idea to delivery");
+    let met = ratio <= RATIO_MAX;
+    println!("{}", if met { "target met" } else { "TARGET MISSED" });
+    println!(
+        "bench-orchestrator tasks={TASKS} together_s={together:.2} in_turn_s={in_turn:.2} ratio={ratio:.3} projects_per_s={per_second:.1}"
+    );
+    Ok(met)
+}
+
+/// Seconds from approval to delivery, with so many tasks at one time.
+async fn build(parallel: usize) -> Result<f64> {
+    let workshop = Workshop::new(TASKS, Tasks::Apart, || THINKING).await;
+    let mut home = Home::shipped();
+    home.variables.push(("ATELIER_PARALLEL_TASKS", parallel.to_string()));
+    let app = home.app(&workshop.server.url).await;
+    let project = begin(&app, "parts").await;
+    let ceiling = app.orchestrator.quote(&project).await?.ceiling;
+    let project = app.orchestrator.approve(&project, ceiling).await?;
+    let began = Instant::now();
+    let project = app.orchestrator.advance(project).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    ensure!(project.state.phase == Phase::Delivered, "{:?}", project.state.phase);
+    assert_sound(&app).await;
+    Ok(seconds)
+}
+
+async fn throughput() -> Result<(f64, f64)> {
+    let workshop = Workshop::new(1, Tasks::Apart, || Duration::ZERO).await;
+    let home = Home::shipped();
+    let app = home.app(&workshop.server.url).await;
+    one(&app).await?;
+    let began = Instant::now();
+    for _ in 0..PROJECTS {
+        one(&app).await?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    #[allow(clippy::cast_precision_loss, reason = "a small count")]
+    let projects = PROJECTS as f64;
+    Ok((projects / seconds, seconds * 1_000.0 / projects))
+}
+
+async fn one(app: &App) -> Result<()> {
+    let project = begin(app, "parts").await;
+    let ceiling = app.orchestrator.quote(&project).await.context("a quote")?.ceiling;
+    let project = app.orchestrator.approve(&project, ceiling).await?;
+    let project = app.orchestrator.advance(project).await?;
+    ensure!(project.state.phase == Phase::Delivered, "{:?}", project.state.phase);
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
