@@ -65,6 +65,24 @@ impl Reader {
         };
         Ok(Reader { directory, settings: Arc::new(settings), store: store.under(policy) })
     }
+
+    /// What carries projects on, for whoever holds money as this boot, or makes no call.
+    pub async fn orchestrator(&self, boot: &str, progress: Option<mpsc::Sender<Progress>>) -> Result<Orchestrator> {
+        let providers = Arc::new(Providers::open(&self.settings, &self.store, self.settings.read_master_keys()?).await?);
+        let gateway = Arc::new(Gateway::new(self.store.clone(), boot.to_owned(), self.settings.clone(), providers)?);
+        let registry = Arc::new(Registry::open(&self.directory)?);
+        Ok(Orchestrator {
+            store: self.store.clone(),
+            gateway,
+            checks: Arc::new(Checks::new(registry.clone())),
+            registry,
+            settings: self.settings.clone(),
+            budget: self.settings.budget.amounts()?,
+            progress,
+            agent_runs: Semaphore::new(AGENT_RUNS_MAX),
+            indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
+        })
+    }
 }
 
 impl App {
@@ -88,21 +106,8 @@ impl App {
         let boot = store.begin_boot().await?;
         let recovered_holds = store.recover_before_work().await?;
         price_book::refresh(store, &reader.settings).await?;
-        let providers = Arc::new(Providers::open(&reader.settings, store, reader.settings.read_master_keys()?).await?);
-        let gateway = Arc::new(Gateway::new(store.clone(), boot.id.clone(), reader.settings.clone(), providers)?);
         let (sender, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
-        let registry = Arc::new(Registry::open(&reader.directory)?);
-        let orchestrator = Orchestrator {
-            store: reader.store.clone(),
-            gateway,
-            checks: Arc::new(Checks::new(registry.clone())),
-            registry,
-            settings: reader.settings.clone(),
-            budget: reader.settings.budget.amounts()?,
-            progress: Some(sender),
-            agent_runs: Semaphore::new(AGENT_RUNS_MAX),
-            indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
-        };
+        let orchestrator = reader.orchestrator(&boot.id, Some(sender)).await?;
         Ok(Some(App { reader, orchestrator: Arc::new(orchestrator), progress, recovered_holds, _presence: (worker, boot) }))
     }
 }

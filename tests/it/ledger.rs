@@ -223,6 +223,7 @@ impl World {
                     memory_peak_bytes: 0,
                     host_calls: 0,
                     refund: true,
+                    result_sha256: String::new(),
                 };
                 // A run is refunded when it has ended: its calls are over.
                 if !self.open.iter().any(|(call, _)| call.run == end.run) {

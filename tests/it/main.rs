@@ -10,6 +10,7 @@ mod migrations;
 mod model_calls;
 mod parallel;
 mod providers;
+mod replay;
 mod restarts;
 mod runners;
 mod sandbox;

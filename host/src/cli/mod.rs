@@ -8,6 +8,7 @@ mod keys;
 mod plugin;
 mod prices;
 mod project;
+mod replay;
 mod run;
 mod terminal;
 mod verify;
@@ -47,6 +48,8 @@ enum Command {
     History(project::HistoryArguments),
     /// Brief, plan, evidence and cost of a project
     Show(project::OneProject),
+    /// Run a recorded project again with the journal's answers, at no cost; with another plugin version, see what it would change
+    Replay(replay::ReplayArguments),
     /// Stop a project; what it holds is released
     Cancel(project::OneProject),
     /// Grant and look at credits
@@ -132,6 +135,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Status(arguments) => project::status(settings, arguments).await,
         Command::History(arguments) => project::history(settings, arguments).await,
         Command::Show(arguments) => project::show(settings, arguments).await,
+        Command::Replay(arguments) => replay::replay(settings, arguments).await,
         Command::Cancel(arguments) => project::cancel(settings, arguments).await,
         Command::Credits(command) => credits::credits(settings, command).await,
         Command::Keys(command) => keys::keys(settings, command).await,

@@ -1,9 +1,11 @@
 //! Carries out what the state machine decides: runs the steps that are ready, commits what came of each, and stops where a person has
-//! to act. [`step`] is one run of an agent, [`judging`] decides whether what it wrote is good, [`quote`] what all of it will cost.
+//! to act. [`step`] is one run of an agent, [`judging`] decides whether what it wrote is good, [`quote`] what all of it will cost, [`replay`] runs a recorded
+//! project again.
 //! Every change of a project is one transaction, so that a process that dies anywhere goes on from the last one.
 
 mod judging;
 pub mod quote;
+pub mod replay;
 mod step;
 
 use crate::checks::Checks;

@@ -13,7 +13,7 @@ use crate::store::runs::{JournalRow, NewRun, Run, RunEnd};
 use crate::workspace::merge::merge;
 use crate::workspace::overlay::Overlay;
 use crate::workspace::path::{FilePattern, ProjectPath};
-use crate::workspace::{Files, tree_sha256};
+use crate::workspace::{Files, sha256, tree_sha256};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -48,13 +48,17 @@ impl Orchestrator {
     /// Runs one step and commits what came of it. Steps of one project take turns at looking at its files and at changing it.
     pub(super) async fn step(&self, project: &str, ready: &Ready, turn: &Mutex<()>) -> Result<()> {
         let step = &ready.step;
-        let plugin = self.registry.for_world(step.world())?;
+        let mut plugin = self.registry.for_world(step.world())?;
         let project = self.store.project(project).await?;
         if project.cancel_requested {
             return self.stop(&project.id, turn).await;
         }
-        let begun = match self.store.resume_run(&project.id, &ready.name, &plugin.sha256).await.context("resume the run")? {
-            Some((run, recorded)) => Some(self.again(&project, step, &plugin, run, recorded).await?),
+        let keeps = |digest: &str| self.registry.pins.keeps(digest);
+        let begun = match self.store.resume_run(&project.id, &ready.name, keeps).await.context("resume the run")? {
+            Some((run, recorded)) => {
+                plugin = self.registry.of_digest(&plugin.name, &run.plugin_sha256)?;
+                Some(self.again(&project, step, &plugin, run, recorded).await?)
+            }
             None => self.begin(&project.id, ready, &plugin, turn).await?,
         };
         let Some(Begun { run, recorded, inputs, files }) = begun else { return Ok(()) };
@@ -194,8 +198,11 @@ impl Orchestrator {
         let project = self.store.project(project).await?;
         let failed = |why: String| Event::StepFailed { task: ready.step.task().map(str::to_owned), why };
         let (fuel, memory_peak_bytes, host_calls) = (ended.fuel, ended.memory_peak_bytes, ended.host_calls);
-        let end =
-            |outcome, detail: String, refund| RunEnd { run: run.to_owned(), outcome, detail, fuel, memory_peak_bytes, host_calls, refund };
+        let result_sha256 = result_sha256(&ended);
+        let end = |outcome, detail: String, refund| {
+            let (run, result_sha256) = (run.to_owned(), result_sha256.clone());
+            RunEnd { run, outcome, detail, fuel, memory_peak_bytes, host_calls, refund, result_sha256 }
+        };
         if project.state.is_over() {
             // Another step of the project ended it, as where the user cancels.
             self.gateway.settled(run, SETTLE_LIMIT).await;
@@ -316,7 +323,7 @@ fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Ev
 }
 
 /// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.
-fn overlay(project: &Project, step: &Step, task: Option<&Task>, files: Files) -> Overlay {
+pub(super) fn overlay(project: &Project, step: &Step, task: Option<&Task>, files: Files) -> Overlay {
     let writable = match (step, task) {
         (Step::Implement { .. }, Some(task)) => task.files.iter().filter_map(|file| FilePattern::parse(file).ok()).collect(),
         _ => Vec::new(),
@@ -324,6 +331,18 @@ fn overlay(project: &Project, step: &Step, task: Option<&Task>, files: Files) ->
     let checks = project.state.plan.iter().flat_map(|plan| plan.check_files());
     let protected = checks.filter_map(|file| ProjectPath::parse(&file.path).ok()).collect();
     Overlay::new(files, writable, protected)
+}
+
+/// Names what a run returned: its value, and the files as it left them. Empty where it returned nothing.
+pub(super) fn result_sha256(ended: &Ended) -> String {
+    match &ended.outcome {
+        Outcome::Returned(result) => {
+            let result = result.as_ref().map_err(ToString::to_string);
+            let text = serde_json::to_string(&(result, ended.overlay.sha256())).expect("our own nouns always serialize");
+            sha256(text.as_bytes())
+        }
+        _ => String::new(),
+    }
 }
 
 fn attempt(step: &Step) -> u32 {

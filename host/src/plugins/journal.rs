@@ -1,8 +1,8 @@
 //! The journal of one run: what the host answered, call by call. A fresh instance is led to where the last one was by giving it
 //! the recorded answers; after the last of them the run goes on live.
 //!
-//! Calls whose answer follows from the run's own inputs (files, names, checks) are made again and their hash is compared; calls whose
-//! answer depends on anything else (model, dialogue, credits, search) get the recorded one. A call that differs from its record is a
+//! Calls whose answer follows from the run's own inputs (files, checks) are made again and their hash is compared; calls whose answer
+//! depends on anything else (model, dialogue, credits, index) get the recorded one. A call that differs from its record is a
 //! divergence: it is reported, never guessed over.
 
 use crate::store::runs::JournalRow;
@@ -18,6 +18,8 @@ pub struct Journal {
     recorded: BTreeMap<u32, JournalRow>,
     next: u32,
     pending: Vec<JournalRow>,
+    /// Where nothing may go on live: every request made so far.
+    requests: Option<Vec<String>>,
 }
 
 /// A call, numbered.
@@ -46,12 +48,22 @@ pub struct Diverged {
 impl Journal {
     /// The journal of this run.
     pub fn new(run: String, recorded: Vec<JournalRow>) -> Journal {
-        Journal { run, recorded: recorded.into_iter().map(|row| (row.seq, row)).collect(), next: 0, pending: Vec::new() }
+        Journal { run, recorded: recorded.into_iter().map(|row| (row.seq, row)).collect(), next: 0, pending: Vec::new(), requests: None }
+    }
+
+    /// The same, for a replay that ends where the record does. It notes what is asked.
+    pub fn closed(mut self) -> Journal {
+        self.requests = Some(Vec::new());
+        self
     }
 
     /// Numbers a call; where one is recorded under this number, it must be the same.
     pub fn call(&mut self, name: &'static str, arguments: &impl Serialize) -> Result<Call, Diverged> {
-        let fingerprint = sha256(serde_json::to_string(arguments).expect("arguments always serialize").as_bytes());
+        let arguments = serde_json::to_string(arguments).expect("arguments always serialize");
+        let fingerprint = sha256(arguments.as_bytes());
+        if let Some(requests) = &mut self.requests {
+            requests.push(arguments);
+        }
         let call = Call { seq: self.next, name, fingerprint };
         self.next += 1;
         match self.row(call.seq) {
@@ -64,8 +76,16 @@ impl Journal {
             None if self.recorded.range(call.seq..).next().is_some() => {
                 Err(Diverged { seq: call.seq, recorded: "missing".to_owned(), made: describe(call.name, &call.fingerprint) })
             }
+            None if self.requests.is_some() => {
+                Err(Diverged { seq: call.seq, recorded: "nothing any more".to_owned(), made: describe(call.name, &call.fingerprint) })
+            }
             _ => Ok(call),
         }
+    }
+
+    /// What was asked, call by call, in a closed replay.
+    pub fn take_requests(&mut self) -> Vec<String> {
+        self.requests.take().unwrap_or_default()
     }
 
     /// The recorded answer, for a call that reaches outside.

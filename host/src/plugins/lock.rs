@@ -96,7 +96,17 @@ impl Pins {
     pub fn load(&self, name: &str) -> Result<(&OperatorEntry, &LockEntry, Vec<u8>), PluginError> {
         let entry = self.manifest.plugins.iter().find(|entry| entry.name == name).ok_or_else(|| PluginError::Unknown(name.to_owned()))?;
         let pinned = self.lock.plugins.iter().find(|entry| entry.name == name).ok_or_else(|| PluginError::NotPinned(name.to_owned()))?;
-        let path = self.path_of(&pinned.sha256);
+        Ok((entry, pinned, self.bytes(name, &pinned.sha256)?))
+    }
+
+    /// Whether the bytes of a version are kept that was pinned once.
+    pub fn keeps(&self, digest: &str) -> bool {
+        self.path_of(digest).exists()
+    }
+
+    /// The bytes of a version that is pinned or was.
+    pub fn bytes(&self, name: &str, digest: &str) -> Result<Vec<u8>, PluginError> {
+        let path = self.path_of(digest);
         let size = std::fs::metadata(&path).map_err(|error| PluginError::io(&path, error))?.len();
         if size > super::limits::COMPONENT_BYTES_MAX {
             return Err(PluginError::Engine {
@@ -106,10 +116,10 @@ impl Pins {
         }
         let bytes = std::fs::read(&path).map_err(|error| PluginError::io(&path, error))?;
         let found = sha256(&bytes);
-        if found != pinned.sha256 {
-            return Err(PluginError::WrongDigest { name: name.to_owned(), pinned: pinned.sha256.clone(), found });
+        if found != digest {
+            return Err(PluginError::WrongDigest { name: name.to_owned(), pinned: digest.to_owned(), found });
         }
-        Ok((entry, pinned, bytes))
+        Ok(bytes)
     }
 
     /// The plugin that plays this role.

@@ -55,7 +55,8 @@ pub struct Registry {
     runners: Mutex<BTreeMap<String, Arc<Runner>>>,
     /// Manifest and lock.
     pub pins: Pins,
-    loaded: Mutex<BTreeMap<String, Arc<Loaded>>>,
+    /// By name and digest.
+    loaded: Mutex<BTreeMap<(String, String), Arc<Loaded>>>,
 }
 
 impl Registry {
@@ -76,11 +77,22 @@ impl Registry {
 
     /// The plugin of this name.
     pub fn get(&self, name: &str) -> Result<Arc<Loaded>, PluginError> {
-        if let Some(plugin) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+        let pinned = self.pins.lock.plugins.iter().find(|entry| entry.name == name);
+        self.of_digest(name, &pinned.ok_or_else(|| PluginError::NotPinned(name.to_owned()))?.sha256)
+    }
+
+    /// A version of a plugin that is pinned or was, under the grants and limits of today.
+    pub fn of_digest(&self, name: &str, digest: &str) -> Result<Arc<Loaded>, PluginError> {
+        if let Some(plugin) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&(name.to_owned(), digest.to_owned())) {
             return Ok(plugin.clone());
         }
-        let plugin = Arc::new(self.load(name)?);
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), plugin.clone());
+        self.of_bytes(name, &self.pins.bytes(name, digest)?)
+    }
+
+    /// Any version of a plugin whose name is pinned, under the grants and limits of today.
+    pub fn of_bytes(&self, name: &str, bytes: &[u8]) -> Result<Arc<Loaded>, PluginError> {
+        let plugin = Arc::new(self.load(name, bytes)?);
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert((name.to_owned(), plugin.sha256.clone()), plugin.clone());
         Ok(plugin)
     }
 
@@ -122,9 +134,9 @@ impl Registry {
         Ok(inspect::imports(engine, &component))
     }
 
-    fn load(&self, name: &str) -> Result<Loaded, PluginError> {
-        let (entry, pinned, bytes) = self.pins.load(name)?;
-        let component = self.compile(name, &bytes)?;
+    fn load(&self, name: &str, bytes: &[u8]) -> Result<Loaded, PluginError> {
+        let (entry, pinned, _) = self.pins.load(name)?;
+        let component = self.compile(name, bytes)?;
         let problems = inspect::problems(&self.engine, &component, &pinned.world, entry.executes.wasi);
         let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: pinned.world.clone(), problems };
         if !problems.is_empty() {
@@ -140,7 +152,7 @@ impl Registry {
         };
         Ok(Loaded {
             name: name.to_owned(),
-            sha256: pinned.sha256.clone(),
+            sha256: crate::workspace::sha256(bytes),
             limits: entry.limits,
             engine: self.engine.clone(),
             world,

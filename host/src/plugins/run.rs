@@ -32,7 +32,7 @@ pub enum Export {
 }
 
 /// What an export returned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Value {
     /// Of `elicit`.
     Brief(Brief),
@@ -59,6 +59,8 @@ pub struct Ended {
     pub pending: Vec<JournalRow>,
     /// The files as the run left them.
     pub overlay: Overlay,
+    /// What a closed replay asked, call by call.
+    pub requests: Vec<String>,
 }
 
 /// The outcome of a run.
@@ -275,6 +277,7 @@ fn ended(outcome: Outcome, fuel: u64, mut context: Context) -> Ended {
         memory_peak_bytes: context.meter.memory_peak_bytes as u64,
         host_calls: context.journal.calls(),
         pending: context.journal.take_pending(),
+        requests: context.journal.take_requests(),
         overlay: context.overlay,
     }
 }

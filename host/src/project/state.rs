@@ -565,7 +565,7 @@ impl State {
         (progress.candidate, progress.base, progress.step_tries) = (None, None, 0);
         progress.conflicts += 1;
         progress.status = TaskStatus::Waiting;
-        if progress.conflicts % CONFLICTS_MAX == 0 {
+        if progress.conflicts.is_multiple_of(CONFLICTS_MAX) {
             self.reject(position, vec![Finding::general(why)], actions);
         }
         Some(())

@@ -43,6 +43,8 @@ pub struct Run {
     pub base_tree: String,
     /// What else it was given, as whoever began it wrote it down.
     pub inputs: String,
+    /// The plugin version that it began with.
+    pub plugin_sha256: String,
     /// How often an instance was started for it.
     pub incarnations: u32,
 }
@@ -87,6 +89,27 @@ pub struct RunEnd {
     pub host_calls: u32,
     /// Give back what it was charged.
     pub refund: bool,
+    /// Digest of what it returned; empty where it returned nothing.
+    pub result_sha256: String,
+}
+
+/// A run that ended, with what a replay needs.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// `PROJECT.NUMBER`.
+    pub id: String,
+    /// The step.
+    pub step: String,
+    /// The plugin.
+    pub plugin: String,
+    /// Its digest.
+    pub plugin_sha256: String,
+    /// The tree it started from.
+    pub base_tree: String,
+    /// What else it was given.
+    pub inputs: String,
+    /// Digest of what it returned.
+    pub result_sha256: String,
 }
 
 /// A run as the report shows it.
@@ -113,24 +136,50 @@ pub struct RunRecord {
 }
 
 impl Store {
-    /// The open run of this step with its journal, one more incarnation counted. An open run of another plugin version is closed: its
-    /// journal can't lead this one to the same point.
-    pub async fn resume_run(&self, project: &str, step: &str, plugin_sha256: &str) -> Result<Option<(Run, Vec<JournalRow>)>> {
-        let Some((run, rows)) = transaction!(self, |tx| resume(&mut tx, self.policy.refund_limit, project, step, plugin_sha256))? else {
+    /// The open run of this step with its journal, one more incarnation counted. A run stays with the plugin version that it began with;
+    /// where that is not kept any more, the run is closed, since its journal can't lead another version to the same point.
+    pub async fn resume_run(&self, project: &str, step: &str, keeps: impl Fn(&str) -> bool) -> Result<Option<(Run, Vec<JournalRow>)>> {
+        let Some(run) = transaction!(self, |tx| resume(&mut tx, self.policy.refund_limit, project, step, &keeps))? else {
             return Ok(None);
         };
-        let journal = rows
+        let journal = self.journal(&run.id).await?;
+        Ok(Some((run, journal)))
+    }
+
+    /// What the host answered to a run so far.
+    pub async fn journal(&self, run: &str) -> Result<Vec<JournalRow>> {
+        let rows = query("select * from journal where run = $1 order by seq").bind(run).all(&mut self.read().await?).await?;
+        Ok(rows
             .iter()
             .map(|row| JournalRow {
-                run: run.id.clone(),
+                run: run.to_owned(),
                 seq: row.get("seq"),
                 call: row.get("call"),
                 fingerprint: row.get("fingerprint"),
                 response: row.get("response"),
                 response_sha256: row.get("response_sha256"),
             })
-            .collect();
-        Ok(Some((run, journal)))
+            .collect())
+    }
+
+    /// The runs of a project that ended and returned something, in their order.
+    pub async fn recorded_runs(&self, project: &str) -> Result<Vec<Recorded>> {
+        let rows = query("select * from run where project = $1 and outcome in ('done', 'failed') and result_sha256 <> '' order by number")
+            .bind(project)
+            .all(&mut self.read().await?)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| Recorded {
+                id: row.get("id"),
+                step: row.get("step"),
+                plugin: row.get("plugin"),
+                plugin_sha256: row.get("plugin_sha256"),
+                base_tree: row.get("base_tree"),
+                inputs: row.get("inputs"),
+                result_sha256: row.get("result_sha256"),
+            })
+            .collect())
     }
 
     /// A new run of a step that has none open.
@@ -172,13 +221,7 @@ impl Store {
     }
 }
 
-async fn resume(
-    tx: &mut Tx,
-    refund_limit: NanoUsd,
-    project: &str,
-    step: &str,
-    plugin_sha256: &str,
-) -> Result<Option<(Run, Vec<super::sql::Row>)>> {
+async fn resume(tx: &mut Tx, refund_limit: NanoUsd, project: &str, step: &str, keeps: &impl Fn(&str) -> bool) -> Result<Option<Run>> {
     let open =
         query("select id, base_tree, inputs, incarnations, plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
             .bind(project)
@@ -186,10 +229,15 @@ async fn resume(
             .optional(tx)
             .await?;
     let Some(row) = open else { return Ok(None) };
-    let incarnations = row.get::<u32>("incarnations") + 1;
-    let run = Run { id: row.get("id"), base_tree: row.get("base_tree"), inputs: row.get("inputs"), incarnations };
-    if row.get::<String>("plugin_sha256") != plugin_sha256 {
-        query("update run set outcome = 'failed', detail = 'the pinned plugin changed', ended_ms = $1 where id = $2")
+    let run = Run {
+        id: row.get("id"),
+        base_tree: row.get("base_tree"),
+        inputs: row.get("inputs"),
+        plugin_sha256: row.get("plugin_sha256"),
+        incarnations: row.get::<u32>("incarnations") + 1,
+    };
+    if !keeps(&run.plugin_sha256) {
+        query("update run set outcome = 'failed', detail = 'its plugin version is not kept any more', ended_ms = $1 where id = $2")
             .bind(now_ms())
             .bind(&run.id)
             .later(tx);
@@ -197,8 +245,7 @@ async fn resume(
         return Ok(None);
     }
     query("update run set incarnations = $1 where id = $2").bind(run.incarnations).bind(&run.id).later(tx);
-    let rows = query("select * from journal where run = $1 order by seq").bind(&run.id).all(tx).await?;
-    Ok(Some((run, rows)))
+    Ok(Some(run))
 }
 
 async fn insert(tx: &mut Tx, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
@@ -233,7 +280,13 @@ async fn insert(tx: &mut Tx, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
         None => project,
     };
     super::ledger::open_budget(tx, &super::ledger::run_budget(&id), "run", Some(&parent), new.run_limit).await?;
-    Ok(Run { id, base_tree: new.base_tree.to_owned(), inputs: inputs.to_owned(), incarnations: 1 })
+    Ok(Run {
+        id,
+        base_tree: new.base_tree.to_owned(),
+        inputs: inputs.to_owned(),
+        plugin_sha256: new.plugin_sha256.to_owned(),
+        incarnations: 1,
+    })
 }
 
 /// Writes host calls of a run. A row that is there already is an error: a journal is never rewritten.
@@ -251,13 +304,14 @@ pub(super) fn flush(tx: &mut Tx, rows: &[JournalRow]) {
 }
 
 pub(super) async fn end(tx: &mut Tx, refund_limit: NanoUsd, end: &RunEnd) -> Result<()> {
-    query("update run set outcome = $1, detail = $2, fuel = $3, memory_peak_bytes = $4, host_calls = $5, ended_ms = $6 where id = $7 and outcome = 'open'")
+    query("update run set outcome = $1, detail = $2, fuel = $3, memory_peak_bytes = $4, host_calls = $5, ended_ms = $6, result_sha256 = $7 where id = $8 and outcome = 'open'")
         .bind(end.outcome)
         .bind(&end.detail)
         .bind(end.fuel)
         .bind(end.memory_peak_bytes)
         .bind(end.host_calls)
         .bind(now_ms())
+        .bind(&end.result_sha256)
         .bind(&end.run)
         .execute(tx)
         .await?;

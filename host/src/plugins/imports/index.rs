@@ -20,19 +20,22 @@ impl Context {
         if self.services.index { &self.owner.project } else { "" }
     }
 
-    /// A call that reads the stored index.
-    async fn look_up<T: serde::Serialize>(
+    /// A call that reads the stored index. Other tasks change that meanwhile, so the answer is kept for a replay.
+    async fn look_up<T: serde::Serialize + serde::de::DeserializeOwned>(
         &mut self,
         name: &'static str,
         arguments: &impl serde::Serialize,
         find: impl AsyncFnOnce(&crate::store::Store, &str) -> store::Result<T>,
     ) -> Result<std::result::Result<T, Refusal>> {
         let call = self.open(name, arguments)?;
-        let answer = match self.allow(&call, Grant::Index) {
-            Ok(()) => Ok(find(&self.services.store, self.indexed_project()).await.map_err(host_failed)?),
-            Err(refusal) => Err(refusal),
+        let answer = match self.journal.recorded(&call).map_err(diverged)? {
+            Some(answer) => answer,
+            None => match self.allow(&call, Grant::Index) {
+                Ok(()) => Ok(find(&self.services.store, self.indexed_project()).await.map_err(host_failed)?),
+                Err(refusal) => Err(refusal),
+            },
         };
-        self.journal.compare(&call, &answer).map_err(diverged)?;
+        self.journal.keep(&call, &answer);
         Ok(answer)
     }
 }
@@ -43,20 +46,11 @@ fn told(answer: std::result::Result<Answer, Refusal>) -> std::result::Result<ind
 
 impl index::Host for Context {
     async fn search(&mut self, query: String, limit: u32) -> Result<std::result::Result<index::Answer, types::Refusal>> {
-        let call = self.open("index.search", &(&query, limit))?;
-        let answer = match self.journal.recorded::<std::result::Result<Answer, Refusal>>(&call).map_err(diverged)? {
-            Some(answer) => answer,
-            None => match self.allow(&call, Grant::Index) {
-                Ok(()) => {
-                    let query: String = query.chars().take(QUERY_CHARS_MAX).collect();
-                    let found = self.services.store.search_chunks(self.indexed_project(), &query, limit.min(HITS_MAX)).await;
-                    Ok(found.map_err(host_failed)?)
-                }
-                Err(refusal) => Err(refusal),
-            },
+        let find = async |store: &crate::store::Store, project: &str| {
+            let query: String = query.chars().take(QUERY_CHARS_MAX).collect();
+            store.search_chunks(project, &query, limit.min(HITS_MAX)).await
         };
-        self.journal.keep(&call, &answer);
-        Ok(told(answer))
+        Ok(told(self.look_up("index.search", &(&query, limit), find).await?))
     }
 
     async fn definitions(&mut self, name: String) -> Result<std::result::Result<index::Answer, types::Refusal>> {

@@ -147,6 +147,12 @@ impl Context {
         self
     }
 
+    /// A run that is only replayed: nothing goes on live after the record.
+    pub fn closed(mut self) -> Context {
+        self.journal = self.journal.closed();
+        self
+    }
+
     /// Numbers a call, within the limit.
     fn open(&mut self, name: &'static str, arguments: &impl Serialize) -> wasmtime::Result<Call> {
         if self.journal.calls() >= self.limits.host_calls.saturating_add(CALLS_AFTER_LIMIT_MAX) {
