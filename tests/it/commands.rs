@@ -5,6 +5,7 @@ use tests::home::{Home, read};
 use tests::model_server::{Answer, ModelServer};
 use tests::program::{atelier, atelier_beside};
 use tests::root;
+use tests::workshop::{Tasks, Workshop};
 
 const NOWHERE: &str = "http://127.0.0.1:9/v1";
 
@@ -150,6 +151,85 @@ async fn a_project_can_be_cancelled_while_a_process_works_on_it_and_when_none_do
     let ended = atelier_beside(&home, &down.url, &["cancel", &id]).await;
     assert!(ended.code == Some(0) && ended.out.contains("is cancelled"), "{}{}", ended.out, ended.err);
     assert_eq!(atelier_beside(&home, &down.url, &["audit"]).await.code, Some(0));
+}
+
+/// The id of the newest project.
+async fn newest(home: &Home, url: &str) -> String {
+    let listed = atelier_beside(home, url, &["history", "--json", "--limit", "1"]).await;
+    serde_json::from_str::<serde_json::Value>(&listed.out).expect("a listing")[0]["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_can_be_paused_and_watched_and_goes_on_where_it_was() {
+    let workshop = Workshop::new(4, Tasks::Apart, || std::time::Duration::from_millis(500)).await;
+    let (home, url) = (Home::shipped(), workshop.server.url.clone());
+    let mut child = tests::program::start(&home, &url, &["run", "parts", "--yes"]);
+    while workshop.server.asked().len() < 2 + 4 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let id = newest(&home, &url).await;
+    let ended = atelier_beside(&home, &url, &["pause", &id]).await;
+    assert!(ended.code == Some(0) && ended.out.contains("is asked to wait"), "{}{}", ended.out, ended.err);
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a thread").expect("it ends");
+    assert_eq!(status.code(), Some(3));
+    let asked = workshop.server.asked().len();
+    assert_eq!(asked, 2 + 4, "no call begins after the wish");
+    let again = atelier_beside(&home, &url, &["pause", &id]).await;
+    assert!(again.out.contains("paused already"), "{}", again.out);
+
+    let resume = {
+        let (home, url, id) = (&home, &url, &id);
+        async move { atelier_beside(home, url, &["resume", id, "--yes"]).await }
+    };
+    let watch = async {
+        // It looks while the other one works, and ends with it.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        atelier_beside(&home, &url, &["watch", &id]).await
+    };
+    let (resumed, watched) = tokio::join!(resume, watch);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.err);
+    assert_eq!(workshop.server.asked().len(), 2 + 4 * 2, "what was answered is not asked again");
+    for words in ["brief", "planned", "paused     paused by the user", "written", "accepted", "delivered", "so far)"] {
+        assert!(watched.out.contains(words), "`{words}` is missing:\n{}", watched.out);
+    }
+    let lines = atelier_beside(&home, &url, &["watch", &id, "--json"]).await;
+    let spent: Vec<i64> = lines
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON")["spent"].as_i64().expect("an amount"))
+        .collect();
+    assert!(spent.is_sorted() && *spent.last().expect("events") > 0, "{spent:?}");
+    assert_eq!(atelier_beside(&home, &url, &["audit"]).await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_is_stuck_waits_for_a_choice() {
+    let text = read(&root().join("tests/conversations/12-a-try-that-changes-nothing-stops-the-work.md"));
+    let replies = Conversation::read(&text).expect("a conversation").texts("model");
+    for give_up in [true, false] {
+        let mut answers: Vec<Answer> = replies.iter().cloned().map(Answer::Text).collect();
+        answers
+            .push(Answer::Text("summary: a heading\n\nindex.html\n````\n<!doctype html><title>One</title><h1>One</h1>\n````\n".to_owned()));
+        answers.push(Answer::Text("accept: there is a heading.".to_owned()));
+        let server = ModelServer::answering(answers).await;
+        let home = Home::shipped();
+        let ended = atelier_beside(&home, &server.url, &["run", "a page", "--yes"]).await;
+        assert_eq!(ended.code, Some(3), "{}", ended.err);
+        for words in ["makes no progress", "there is still no heading", "--give-up", "strongest model"] {
+            assert!(ended.err.contains(words), "`{words}` is missing:\n{}", ended.err);
+        }
+        let id = newest(&home, &server.url).await;
+        let out = home.beside("out").display().to_string();
+        let mut arguments = vec!["resume", id.as_str(), "--out", out.as_str()];
+        if give_up {
+            arguments.push("--give-up");
+        }
+        let ended = atelier_beside(&home, &server.url, &arguments).await;
+        assert_eq!(ended.code, Some(if give_up { 4 } else { 0 }), "{}", ended.err);
+        assert_eq!(server.asked().len(), if give_up { 6 } else { 8 });
+        let again = atelier_beside(&home, &server.url, &["resume", &id, "--give-up"]).await;
+        assert!(again.code == Some(2) && again.err.contains("is stuck"), "{}", again.err);
+    }
 }
 
 #[test]

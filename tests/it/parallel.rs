@@ -85,7 +85,7 @@ async fn a_project_that_is_cancelled_stops_all_of_its_tasks_and_leaves_nothing_h
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let began = std::time::Instant::now();
-    store.request_cancel(&id, true).await.expect("asked to stop");
+    store.wish(&id, atelier_host::store::projects::Wish::Cancel).await.expect("asked to stop");
     let project = work.await.expect("no panic").expect("it ended");
     assert_eq!(project.state.phase, Phase::Cancelled);
     assert!(began.elapsed() < Duration::from_millis(1_500), "the answers were not waited for: {:?}", began.elapsed());

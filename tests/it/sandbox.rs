@@ -2,11 +2,13 @@
 //! on, the user is told in words, and the ledger is sound.
 
 use atelier_host::app::App;
+use atelier_host::ledger::NanoUsd;
 use atelier_host::plugins::limits::Limits;
 use atelier_host::plugins::manifest::{Grant, PluginManifest};
 use atelier_host::plugins::registry::Registry;
 use atelier_host::project::{Answer as UserAnswer, Next, Pause, Phase};
-use atelier_host::store::projects::Project;
+use atelier_host::store::projects::{Change, Project};
+use atelier_host::store::runs::{JournalRow, NewRun};
 use std::time::{Duration, Instant};
 use tests::home::{Home, assert_agrees, assert_sound, begin, begin_approved, component};
 use tests::model_server::{Answer, ModelServer};
@@ -198,6 +200,18 @@ async fn an_agent_can_not_spend_beyond_its_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_asks_the_very_same_again_and_again_is_stopped_and_not_paid_for() {
+    let server = ModelServer::scripted(|_, _| Answer::Text("yes".to_owned())).await;
+    let home = home(small());
+    let app = home.app(&server.url).await;
+    let project = begin(&app, "elicit repeat").await;
+    assert!(end(&project).contains("it is stuck"), "{}", end(&project));
+    let receipt = app.reader.store.receipt(&project.id).await.expect("a receipt");
+    assert_eq!((receipt.calls, receipt.charged), (2 * 3, receipt.refunded), "two tries of three calls each, given back");
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_can_not_spend_beyond_the_ceiling() {
     let server = ModelServer::scripted(|asked, _| Answer::Usage("ok".to_owned(), 10, asked.body["max_tokens"].as_u64().unwrap_or(1))).await;
     let home = home(Limits { host_calls: 5_000, ..small() });
@@ -232,6 +246,9 @@ async fn a_verdict_can_not_raise_what_a_check_showed() {
     let app = home.app(NOWHERE).await;
     // The implementer writes nothing, so the file that a check wants is missing; the architect accepts all the same.
     let project = begin_approved(&app, "implement nothing").await;
+    assert!(matches!(project.state.phase, Phase::Paused(Pause::Stuck { .. }, _)), "{}", end(&project));
+    let project = app.orchestrator.give_up(&project).await.expect("given up");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(end(&project), "1 of 1 tasks could not be done; what works was delivered");
 }
 
@@ -268,6 +285,41 @@ async fn a_plan_that_makes_no_sense_is_refused_in_words() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_that_leaves_its_path_is_told_and_not_guessed_over() {
     let home = home(small());
+    let app = home.app(NOWHERE).await;
+    let (store, orchestrator) = (&app.reader.store, &app.orchestrator);
+    let project = orchestrator.create("local", "elicit diverge", None).await.expect("a project");
+    // A run whose journal holds what this plugin never asked.
+    let plugin = orchestrator.registry().for_world("architect").expect("the guest");
+    let new = NewRun {
+        project: &project.id,
+        step: "elicit 1",
+        task: None,
+        attempt: 1,
+        plugin: &plugin.name,
+        plugin_sha256: &plugin.sha256,
+        base_tree: "",
+        task_limit: NanoUsd(1),
+        run_limit: NanoUsd(1),
+    };
+    let run = store.begin_run(&new, "").await.expect("a run").id;
+    let odd = JournalRow::kept(run.clone(), 0, "llm.complete", "what nobody asked".to_owned(), "null".to_owned());
+    let change = Change { journal: vec![odd], ..Change::default() };
+    let project = store.commit(&project, &project.state, change).await.expect("stored");
+    let project = orchestrator.advance(project).await.expect("it goes on");
+    let events = store.events(&project.id, 0).await.expect("the events");
+    let told = events.iter().find(|event| event.kind == "diverged").expect("the divergence is told");
+    assert!(told.text.contains("host call 0 was `llm.complete what nobody"), "{}", told.text);
+    // It asks again, in a run of its own.
+    assert!(matches!(project.state.next(), Next::Ask(_)));
+    assert_eq!(
+        store.runs(&project.id).await.expect("runs").iter().map(|run| run.outcome.as_str()).collect::<Vec<_>>(),
+        ["diverged", "open"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_waits_keeps_the_settings_that_it_began_with() {
+    let home = home(small());
     let set = |word: &str| {
         std::fs::write(home.beside("atelier.toml"), format!("[plugin_settings.guest]\nword = \"{word}\"\n")).expect("settings")
     };
@@ -280,10 +332,8 @@ async fn a_replay_that_leaves_its_path_is_told_and_not_guessed_over() {
     let app = home.app(NOWHERE).await;
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     let events = app.reader.store.events(&project.id, 0).await.expect("the events");
-    let told = events.iter().find(|event| event.kind == "diverged").expect("the divergence is told");
-    assert!(told.text.contains("host call"), "{}", told.text);
-    // It asks again, in a run of its own.
-    assert!(matches!(project.state.next(), Next::Ask(question) if question.text == "two"));
+    assert!(events.iter().all(|event| event.kind != "diverged"), "{events:?}");
+    assert!(events.iter().any(|event| event.kind == "question" && event.text == "one"), "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -110,22 +110,10 @@ fn every_variable_is_in_the_reference() {
 #[test]
 fn every_table_and_column_is_in_the_data_dictionary() {
     let dictionary = read(&root().join("documentation/ddd.md"));
-    let migrations = read(&root().join("migrations/postgres/0001_projects_runs_ledger_keys.sql"));
-    let mut table = String::new();
-    for line in migrations.lines() {
-        if let Some(name) = line.strip_prefix("create table ") {
-            name.split_whitespace().next().unwrap_or_default().clone_into(&mut table);
-            assert!(dictionary.contains(&format!("`{table}`")), "documentation/ddd.md: the table `{table}` is missing");
-        }
-        let column = line.split_whitespace().next().unwrap_or_default();
-        let is_column = line.starts_with("  ") && column.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
-        let keyword =
-            ["check", "primary", "foreign", "unique", "references", "constraint", "and", "or", "begin", "end", "select", "on", "when"];
-        if is_column && !column.is_empty() && !keyword.contains(&column) && !table.is_empty() {
-            assert!(dictionary.contains(&format!("`{column}`")), "documentation/ddd.md: the column `{table}.{column}` is missing");
-        }
-        if line.starts_with(')') {
-            table.clear();
+    for column in columns("postgres") {
+        let (table, name) = column.split_once('.').expect("TABLE.COLUMN");
+        for name in [table, name] {
+            assert!(dictionary.contains(&format!("`{name}`")), "documentation/ddd.md: `{column}` is missing");
         }
     }
 }
@@ -141,21 +129,23 @@ fn the_policy_of_unknown_outcomes_is_in_the_documents() {
 
 #[test]
 fn both_databases_have_the_same_tables_and_columns() {
-    let sqlite = ["0001_projects_runs_ledger.sql", "0002_providers_keys_limits.sql"].map(|name| columns(&format!("sqlite/{name}")));
-    let mut sqlite: BTreeSet<String> = sqlite.into_iter().flatten().collect();
-    // The table that was made anew under another name for a moment.
-    sqlite = sqlite.iter().map(|column| column.replace("budget_next.", "budget.")).collect();
-    let mut postgres = columns("postgres/0001_projects_runs_ledger_keys.sql");
+    // A table that was made anew had another name for a moment.
+    let sqlite: BTreeSet<String> = columns("sqlite").iter().map(|column| column.replace("budget_next.", "budget.")).collect();
+    let mut postgres = columns("postgres");
     // Full-text search is each database's own: a virtual table there, a vector of words here.
     postgres.retain(|column| !column.starts_with("chunk."));
     assert_eq!(sqlite, postgres);
 }
 
-/// `TABLE.COLUMN` of a migration.
-fn columns(migration: &str) -> BTreeSet<String> {
+/// `TABLE.COLUMN` of all migrations of a database.
+fn columns(database: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut table = String::new();
-    for line in read(&root().join("migrations").join(migration)).lines() {
+    let folder = std::fs::read_dir(root().join("migrations").join(database)).expect("a folder");
+    let mut files: Vec<_> = folder.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    let all: String = files.iter().map(|path| read(path)).collect();
+    for line in all.lines() {
         let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_end_matches([',', ';'])).collect();
         match words.as_slice() {
             ["create", "table", name, "("] => (*name).clone_into(&mut table),

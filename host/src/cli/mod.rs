@@ -50,6 +50,10 @@ enum Command {
     Show(project::OneProject),
     /// Run a recorded project again with the journal's answers, at no cost; with another plugin version, see what it would change
     Replay(replay::ReplayArguments),
+    /// Show what happens to a project, as it happens
+    Watch(project::OneProject),
+    /// Let a project wait, after the calls under way
+    Pause(project::OneProject),
     /// Stop a project; what it holds is released
     Cancel(project::OneProject),
     /// Grant and look at credits
@@ -136,6 +140,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::History(arguments) => project::history(settings, arguments).await,
         Command::Show(arguments) => project::show(settings, arguments).await,
         Command::Replay(arguments) => replay::replay(settings, arguments).await,
+        Command::Watch(arguments) => project::watch(settings, arguments).await,
+        Command::Pause(arguments) => project::pause(settings, arguments).await,
         Command::Cancel(arguments) => project::cancel(settings, arguments).await,
         Command::Credits(command) => credits::credits(settings, command).await,
         Command::Keys(command) => keys::keys(settings, command).await,

@@ -5,10 +5,13 @@ use crate::app::{App, Reader};
 use crate::delivery::report::Report;
 use crate::project::{Next, Phase};
 use crate::settings::Settings;
+use crate::store::projects::Wish;
 use anyhow::Result;
 use clap::Args;
 use std::time::{Duration, UNIX_EPOCH};
 
+/// How often a watched project is looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Projects of one listing.
 const HISTORY_MAX: u32 = 1_000;
 
@@ -90,16 +93,12 @@ pub(super) async fn show(settings: Settings, arguments: OneProject) -> Result<Ex
 pub(super) async fn cancel(settings: Settings, arguments: OneProject) -> Result<Exit> {
     let reader = Reader::open(settings).await?;
     let project = reader.store.project(&arguments.project).await?;
-    if matches!(project.state.phase, Phase::Delivered | Phase::Failed(_) | Phase::Cancelled) {
+    if project.state.is_over() {
         println!("{} is {} already; there is nothing to cancel.", project.id, project.state.phase.word());
         return Ok(Exit::Done);
     }
-    reader.store.request_cancel(&project.id, true).await?;
-    let Reader { settings, store, .. } = reader;
-    drop(store);
-    let Some(settings) = std::sync::Arc::into_inner(settings) else { anyhow::bail!("the settings are in use") };
-    let Some(app) = App::build_if_free(settings).await? else {
-        println!("{} is asked to stop; the process that works on it settles its call first.", project.id);
+    let Some(app) = wish(reader, &project.id, Wish::Cancel).await? else {
+        println!("{} is asked to stop; the process that works on it settles its calls first.", project.id);
         return Ok(Exit::Done);
     };
     // It may have changed until the lock was ours.
@@ -107,6 +106,58 @@ pub(super) async fn cancel(settings: Settings, arguments: OneProject) -> Result<
     app.orchestrator.cancel(&project).await?;
     println!("{} is cancelled.", project.id);
     Ok(Exit::Done)
+}
+
+/// As [`cancel`], with a project that waits in the end.
+pub(super) async fn pause(settings: Settings, arguments: OneProject) -> Result<Exit> {
+    let reader = Reader::open(settings).await?;
+    let project = reader.store.project(&arguments.project).await?;
+    if project.state.is_over() || matches!(project.state.phase, Phase::Paused(..)) {
+        println!("{} is {} already; there is nothing to pause.", project.id, project.state.phase.word());
+        return Ok(Exit::Done);
+    }
+    let Some(app) = wish(reader, &project.id, Wish::Pause).await? else {
+        println!("{} is asked to wait; the calls under way come to their end first.", project.id);
+        return Ok(Exit::Done);
+    };
+    let project = app.reader.store.project(&project.id).await?;
+    app.orchestrator.pause(&project).await?;
+    println!("{} waits: atelier resume {}", project.id, project.id);
+    Ok(Exit::Done)
+}
+
+/// Notes what is wanted; gives the application where no other process works, which would see to it.
+async fn wish(reader: Reader, project: &str, wish: Wish) -> Result<Option<App>> {
+    reader.store.wish(project, wish).await?;
+    let Reader { settings, store, .. } = reader;
+    drop(store);
+    let Some(settings) = std::sync::Arc::into_inner(settings) else { anyhow::bail!("the settings are in use") };
+    App::build_if_free(settings).await
+}
+
+/// Prints what happens to a project, as it happens, until it is over or waits.
+pub(super) async fn watch(settings: Settings, arguments: OneProject) -> Result<Exit> {
+    let reader = Reader::open(settings).await?;
+    let (mut seen, mut was_waiting) = (0, false);
+    loop {
+        // In this order, so that the last event is shown before the end is noticed.
+        let project = reader.store.project(&arguments.project).await?;
+        for event in reader.store.events(&project.id, seen).await? {
+            seen = event.seq;
+            match arguments.json.json {
+                true => println!("{}", serde_json::to_string(&event)?),
+                false => println!("{} {:<10} {} ({} so far)", time(event.at_ms), event.kind, event.text, event.spent),
+            }
+        }
+        let waits = !matches!(project.state.next(), Next::Run(_) | Next::Deliver);
+        // A project that waits for its first look again may be about to go on.
+        if project.state.is_over() || (waits && was_waiting) {
+            eprintln!("{} {}", project.id, phase(&project.state.phase));
+            return Ok(Exit::Done);
+        }
+        was_waiting = waits;
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
 }
 
 fn phase(phase: &Phase) -> String {

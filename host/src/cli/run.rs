@@ -53,6 +53,9 @@ pub(super) struct ResumeArguments {
     project: String,
     #[command(flatten)]
     going: Going,
+    /// Give the task up that is stuck, and deliver what works
+    #[arg(long)]
+    give_up: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -91,6 +94,10 @@ pub(super) async fn resume(settings: Settings, arguments: ResumeArguments) -> Re
     if app.recovered_holds > 0 {
         eprintln!("{} model calls of a process that died were released; what it lost is the house's.", app.recovered_holds);
     }
+    let project = match arguments.give_up {
+        true => app.orchestrator.give_up(&project).await?,
+        false => project,
+    };
     let project = app.orchestrator.resume(project, arguments.going.ceiling).await?;
     let answers = Answers::new(arguments.going.answers.as_deref())?;
     carry(app, project, arguments.going, answers, arguments.json.json).await
@@ -221,6 +228,9 @@ fn next_step(project: &Project, pause: &Pause) -> String {
     match pause {
         Pause::Credits => format!("atelier credits grant CREDITS, then atelier resume {id}"),
         Pause::Ceiling => format!("Raise it: atelier resume {id} --ceiling CREDITS"),
+        Pause::Stuck { .. } => format!(
+            "Try again, the last time with the strongest model: atelier resume {id}\nOr deliver what works: atelier resume {id} --give-up"
+        ),
         Pause::Provider(_) | Pause::User => format!("When it is back: atelier resume {id}"),
         Pause::Operator(_) => format!("Then: atelier resume {id}"),
     }

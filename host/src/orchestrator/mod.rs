@@ -18,7 +18,7 @@ use crate::plugins::run;
 use crate::project::{Answer, Event, Next, Pause, Phase, State, TaskStatus, decide};
 use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
-use crate::store::projects::{Change, Project};
+use crate::store::projects::{Change, Project, Wish};
 use crate::workspace::overlay::Overlay;
 use crate::workspace::{Files, sha256};
 use anyhow::{Context, Result, bail};
@@ -104,7 +104,7 @@ impl Orchestrator {
 
     /// Goes on with a project that waits, with a new ceiling if one is given.
     pub async fn resume(&self, project: Project, ceiling: Option<NanoUsd>) -> Result<Project> {
-        self.store.request_cancel(&project.id, false).await?;
+        self.store.wish(&project.id, Wish::GoOn).await?;
         let project = match (ceiling, &project.state.phase) {
             // A plan that waits is approved where it is shown.
             (Some(ceiling), Phase::Eliciting | Phase::Planning | Phase::Building | Phase::Paused(..)) => {
@@ -131,6 +131,21 @@ impl Orchestrator {
         self.gateway.drain(limit).await;
     }
 
+    /// Lets a project wait until somebody resumes it.
+    pub async fn pause(&self, project: &Project) -> Result<Project> {
+        let event = ("paused", Pause::User.to_string());
+        self.apply(project, Event::Paused(Pause::User), Change { event: Some(event), ..Change::default() }).await
+    }
+
+    /// Gives a task up that makes no progress. What works is delivered in the end.
+    pub async fn give_up(&self, project: &Project) -> Result<Project> {
+        let Phase::Paused(Pause::Stuck { task, .. }, _) = &project.state.phase else {
+            bail!("no task of project {} is stuck; `atelier status {}` shows how it stands", project.id, project.id);
+        };
+        let event = ("given up", format!("task {task} is given up by the user"));
+        self.apply(project, Event::GivenUp, Change { event: Some(event), ..Change::default() }).await
+    }
+
     /// Ends a project that no worker has.
     pub async fn cancel(&self, project: &Project) -> Result<Project> {
         let event = ("cancelled", "cancelled by the user".to_owned());
@@ -141,6 +156,11 @@ impl Orchestrator {
     async fn apply(&self, project: &Project, event: Event, mut change: Change) -> Result<Project> {
         let (state, actions) = decide(&project.state, event)?;
         change.actions = actions;
+        if let Phase::Paused(stuck @ Pause::Stuck { .. }, _) = &state.phase
+            && state.phase != project.state.phase
+        {
+            change.event = Some(("stuck", stuck.to_string()));
+        }
         Ok(self.store.commit(project, &state, change).await?)
     }
 
@@ -219,6 +239,7 @@ impl Orchestrator {
             parse_gate: !self.settings.without.parse_gate,
             index: !self.settings.without.index,
             progress: self.progress.clone(),
+            pausing: Arc::default(),
         }
     }
 }

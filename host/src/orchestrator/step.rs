@@ -7,8 +7,8 @@ use crate::plugins::imports::{Context as RunContext, Job, Owner};
 use crate::plugins::registry::Loaded;
 use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
 use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{CheckResult, Event, Failure, Pause, Ready, Step, Task, Verdict};
-use crate::store::projects::{Asked, Change, Project};
+use crate::project::{CheckResult, Event, Failure, Pause, Phase, Ready, Step, Task, Verdict};
+use crate::store::projects::{Asked, Change, Project, Wish};
 use crate::store::runs::{JournalRow, NewRun, Run, RunEnd};
 use crate::workspace::merge::merge;
 use crate::workspace::overlay::Overlay;
@@ -16,6 +16,7 @@ use crate::workspace::path::{FilePattern, ProjectPath};
 use crate::workspace::{Files, sha256, tree_sha256};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
@@ -25,8 +26,8 @@ const DIVERGENCES_MAX: u32 = 2;
 pub(super) const SUMMARY_CHARS_MAX: usize = 300;
 /// How long a call under way may take to settle when its run has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
-/// How often a worker looks whether its project is to stop.
-const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a worker looks whether its project is to stop or to wait.
+const WISH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What a run is given beside its files. It is stored with the run, so that a replay gets the same, whatever was accepted meanwhile.
 #[derive(Serialize, Deserialize)]
@@ -50,8 +51,8 @@ impl Orchestrator {
         let step = &ready.step;
         let mut plugin = self.registry.for_world(step.world())?;
         let project = self.store.project(project).await?;
-        if project.cancel_requested {
-            return self.stop(&project.id, turn).await;
+        if project.cancel_requested || project.pause_requested {
+            return self.obey(&project.id, turn).await;
         }
         let keeps = |digest: &str| self.registry.pins.keeps(digest);
         let begun = match self.store.resume_run(&project.id, &ready.name, keeps).await.context("resume the run")? {
@@ -79,12 +80,15 @@ impl Orchestrator {
         self.conclude(&project.id, &run.id, ready, ended, inputs).await
     }
 
-    /// Ends a project that somebody wants to stop, unless another of its steps did.
-    async fn stop(&self, project: &str, turn: &Mutex<()>) -> Result<()> {
+    /// Ends or pauses a project as somebody wants, unless another of its steps did.
+    async fn obey(&self, project: &str, turn: &Mutex<()>) -> Result<()> {
         let _turn = turn.lock().await;
         let project = self.store.project(project).await?;
-        if !project.state.is_over() {
-            self.cancel(&project).await?;
+        match project.state.phase {
+            _ if project.state.is_over() => {}
+            _ if project.cancel_requested => drop(self.cancel(&project).await?),
+            Phase::Paused(..) => {}
+            _ => drop(self.pause(&project).await?),
         }
         Ok(())
     }
@@ -179,11 +183,14 @@ impl Orchestrator {
     /// Calls the plugin while watching for a request to stop.
     async fn call(&self, project: &str, plugin: &Loaded, export: Export, context: RunContext) -> Ended {
         let (stop, stopped) = watch::channel(false);
+        let pausing = context.pausing();
         let watching = async {
             loop {
-                tokio::time::sleep(CANCEL_INTERVAL).await;
-                if self.store.cancel_requested(project).await.unwrap_or(false) {
-                    let _ = stop.send(true);
+                tokio::time::sleep(WISH_INTERVAL).await;
+                match self.store.wished(project).await {
+                    Ok(Wish::Cancel) => drop(stop.send(true)),
+                    Ok(Wish::Pause) => pausing.store(true, Ordering::Relaxed),
+                    Ok(Wish::GoOn) | Err(_) => {}
                 }
             }
         };

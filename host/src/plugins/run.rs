@@ -108,6 +108,9 @@ pub enum Ending {
     /// Left the recorded path.
     #[error(transparent)]
     Diverged(#[from] Diverged),
+    /// Asks the model the same again and again.
+    #[error("it asked the model the very same again and again; it is stuck")]
+    Stuck,
     /// Kept calling after it was told to stop.
     #[error("it made far more host calls than it may")]
     CallStorm,
@@ -252,6 +255,7 @@ fn stopped(error: &wasmtime::Error, context: &Context) -> Outcome {
         }
         Some(Ending::Suspended(pause)) => Outcome::Suspended(pause.clone()),
         Some(Ending::Diverged(diverged)) => Outcome::Diverged(diverged.clone()),
+        Some(Ending::Stuck) => Outcome::Killed(Ending::Stuck.to_string()),
         Some(Ending::CallStorm) => Outcome::Killed(format!("{} (limit host_calls)", Ending::CallStorm)),
         Some(Ending::HostFailed(why)) => Outcome::HostFailed(why.clone()),
         None => Outcome::Killed(reason(error, Some(context))),

@@ -66,6 +66,13 @@ pub enum Pause {
     User,
     /// Something that an operator has to mend.
     Operator(String),
+    /// A task makes no progress; another try would only cost.
+    Stuck {
+        /// Which task.
+        task: String,
+        /// What is wrong with it, try after try.
+        why: String,
+    },
 }
 
 impl fmt::Display for Pause {
@@ -76,6 +83,7 @@ impl fmt::Display for Pause {
             Pause::Provider(why) => write!(out, "the model server did not answer: {why}"),
             Pause::User => write!(out, "paused by the user"),
             Pause::Operator(why) => write!(out, "an operator has to look: {why}"),
+            Pause::Stuck { task, why } => write!(out, "task {task} makes no progress, its last try changed nothing: {why}"),
         }
     }
 }
@@ -125,6 +133,9 @@ pub struct Progress {
     /// Tries of the current step.
     #[serde(default)]
     pub step_tries: u32,
+    /// The files of the try that was rejected last.
+    #[serde(default)]
+    pub rejected: Option<String>,
     /// How often another task had changed the same files meanwhile.
     #[serde(default)]
     pub conflicts: u32,
@@ -275,6 +286,8 @@ pub enum Event {
     Paused(Pause),
     /// It can.
     Resumed,
+    /// The user gives the task up that is stuck.
+    GivenUp,
     /// The user stops it.
     Cancelled,
     /// Every task has come to its end, and this is what the checks did on the whole.
@@ -477,6 +490,11 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
                 false => Phase::Failed(format!("{}; what works was delivered", why.join(" and "))),
             });
         }
+        (Phase::Paused(Pause::Stuck { task, why }, before), Event::GivenUp) => {
+            new.phase = (**before).clone();
+            let position = new.position(task, &TaskStatus::Waiting).ok_or_else(|| unexpected(state, "given up"))?;
+            new.lose(position, why.clone(), &mut actions);
+        }
         (Phase::Paused(_, before), Event::Resumed) => new.phase = (**before).clone(),
         (Phase::Delivered | Phase::Failed(_) | Phase::Cancelled, event) => return Err(unexpected(state, &format!("{event:?}"))),
         (_, Event::Cancelled) => {
@@ -500,6 +518,7 @@ impl Progress {
             summary: String::new(),
             candidate: None,
             base: None,
+            rejected: None,
             step_tries: 0,
             conflicts: 0,
         }
@@ -547,6 +566,7 @@ impl State {
         progress.results = results;
         if !findings.is_empty() {
             self.reject(position, findings, actions);
+            self.stop_if_stuck(position);
             return Some(());
         }
         progress.status = TaskStatus::Accepted;
@@ -588,15 +608,31 @@ impl State {
         progress.step_tries = 0;
         progress.attempt += 1;
         progress.status = TaskStatus::Waiting;
+        progress.findings = findings;
+        let why = progress.findings.first().map_or_else(String::new, |finding| finding.message.clone());
         if progress.attempt >= TASK_TRIES_MAX {
-            let why = findings.first().map_or_else(String::new, |finding| finding.message.clone());
-            progress.status = TaskStatus::Failed(why);
-            if let Some(plan) = &self.plan {
-                actions.push(Action::Refund { task: plan.tasks[position].id.clone() });
-            }
-            self.skip_dependants();
+            self.lose(position, why, actions);
         }
-        self.tasks[position].findings = findings;
+    }
+
+    /// A try that left the files as the one before did: the next would as well.
+    fn stop_if_stuck(&mut self, position: usize) {
+        let progress = &mut self.tasks[position];
+        let changed_nothing = progress.candidate.is_some() && progress.candidate == progress.rejected;
+        progress.rejected = progress.candidate.clone();
+        let Some(plan) = self.plan.as_ref().filter(|_| changed_nothing && progress.status == TaskStatus::Waiting) else { return };
+        let why = progress.findings.first().map_or_else(String::new, |finding| finding.message.clone());
+        let pause = Pause::Stuck { task: plan.tasks[position].id.clone(), why };
+        self.phase = Phase::Paused(pause, Box::new(Phase::Building));
+    }
+
+    /// The task is given up, and with it whatever needs it.
+    fn lose(&mut self, position: usize, why: String, actions: &mut Vec<Action>) {
+        self.tasks[position].status = TaskStatus::Failed(why);
+        if let Some(plan) = &self.plan {
+            actions.push(Action::Refund { task: plan.tasks[position].id.clone() });
+        }
+        self.skip_dependants();
     }
 
     /// Whatever needs a lost task is lost as well. The plan's order makes one pass enough.

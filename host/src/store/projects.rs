@@ -20,10 +20,23 @@ pub struct Project {
     pub version: i64,
     /// Somebody wants it to stop.
     pub cancel_requested: bool,
+    /// Somebody wants it to wait.
+    pub pause_requested: bool,
     /// When it began.
     pub created_ms: i64,
     /// When it changed last.
     pub updated_ms: i64,
+}
+
+/// What somebody wants of a project at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing special.
+    GoOn,
+    /// No model call begins any more; those under way end.
+    Pause,
+    /// It ends.
+    Cancel,
 }
 
 /// A line of `atelier history`.
@@ -50,6 +63,8 @@ pub struct StoredEvent {
     pub kind: String,
     /// What to show.
     pub text: String,
+    /// What the project had cost by then, refunds not taken off.
+    pub spent: NanoUsd,
     /// When.
     pub at_ms: i64,
 }
@@ -122,6 +137,7 @@ impl Store {
             state: from_json("project", &row.get::<String>("state"))?,
             version: row.get("version"),
             cancel_requested: row.get("cancel_requested"),
+            pause_requested: row.get("pause_requested"),
             created_ms: row.get("created_ms"),
             updated_ms: row.get("updated_ms"),
         })
@@ -178,10 +194,14 @@ impl Store {
         self.commit(project, state, change).await
     }
 
-    /// Notes that somebody wants the project to stop; the worker that has it reads this.
-    pub async fn request_cancel(&self, id: &str, wanted: bool) -> Result<()> {
+    /// Notes what somebody wants of the project; the worker that has it reads this.
+    pub async fn wish(&self, id: &str, wish: Wish) -> Result<()> {
         let changed = transaction!(self, |tx| {
-            query("update project set cancel_requested = $1 where id = $2").bind(wanted).bind(id).execute(&mut tx)
+            query("update project set cancel_requested = $1, pause_requested = $2 where id = $3")
+                .bind(wish == Wish::Cancel)
+                .bind(wish == Wish::Pause)
+                .bind(id)
+                .execute(&mut tx)
         })?;
         match changed {
             0 => Err(StoreError::UnknownProject(id.chars().take(40).collect())),
@@ -189,9 +209,15 @@ impl Store {
         }
     }
 
-    /// Whether somebody wants the project to stop.
-    pub async fn cancel_requested(&self, id: &str) -> Result<bool> {
-        query("select cancel_requested from project where id = $1").bind(id).scalar(&mut self.read().await?).await
+    /// What somebody wants of the project.
+    pub async fn wished(&self, id: &str) -> Result<Wish> {
+        let row =
+            query("select cancel_requested, pause_requested from project where id = $1").bind(id).one(&mut self.read().await?).await?;
+        Ok(match (row.get("cancel_requested"), row.get("pause_requested")) {
+            (true, _) => Wish::Cancel,
+            (_, true) => Wish::Pause,
+            _ => Wish::GoOn,
+        })
     }
 
     /// Adds a line for people who watch.
@@ -201,14 +227,20 @@ impl Store {
 
     /// What happened to a project, oldest first.
     pub async fn events(&self, project: &str, after: i64) -> Result<Vec<StoredEvent>> {
-        let rows = query("select seq, kind, text, at_ms from event where project = $1 and seq > $2 order by seq")
+        let rows = query("select seq, kind, text, spent, at_ms from event where project = $1 and seq > $2 order by seq")
             .bind(project)
             .bind(after)
             .all(&mut self.read().await?)
             .await?;
         Ok(rows
             .iter()
-            .map(|row| StoredEvent { seq: row.get("seq"), kind: row.get("kind"), text: row.get("text"), at_ms: row.get("at_ms") })
+            .map(|row| StoredEvent {
+                seq: row.get("seq"),
+                kind: row.get("kind"),
+                text: row.get("text"),
+                spent: row.get("spent"),
+                at_ms: row.get("at_ms"),
+            })
             .collect())
     }
 }
@@ -284,13 +316,15 @@ pub(super) async fn append_event(tx: &mut Tx, project: &str, kind: &str, text: &
         query("select id from project where id = $1 for update").bind(project).later(tx);
     }
     query(
-        "insert into event (project, seq, kind, text, at_ms)
-         values ($1, (select coalesce(max(seq), 0) + 1 from event where project = $1), $2, $3, $4)",
+        "insert into event (project, seq, kind, text, at_ms, spent)
+         values ($1, (select coalesce(max(seq), 0) + 1 from event where project = $1), $2, $3, $4,
+                 coalesce((select spent from budget where id = $5), 0))",
     )
     .bind(project)
     .bind(kind)
     .bind(text)
     .bind(now_ms())
+    .bind(ledger::project_budget(project))
     .execute(tx)
     .await?;
     Ok(())

@@ -1,5 +1,5 @@
-//! Does something else when it is replayed. A guest has no clock and no dice; only the operator's settings can change between
-//! two instances of one run.
+//! Tries to do something else when it is replayed. A guest has no clock and no dice; the operator's settings may change between two
+//! instances of one run, but a run keeps those that it began with.
 
 use atelier_sdk::dialogue::{self, Question};
 use atelier_sdk::job;

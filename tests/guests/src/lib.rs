@@ -14,6 +14,7 @@ pub mod log_flood;
 pub mod many_calls;
 pub mod outside;
 pub mod recurse;
+pub mod repeat;
 pub mod spend;
 pub mod spin;
 pub mod spoof;
@@ -46,6 +47,7 @@ pub const MISBEHAVIOURS: &[Misbehaviour] = &[
     ("log-flood", log_flood::flood),
     ("outside", outside::reach_outside),
     ("recurse", recurse::recurse),
+    ("repeat", repeat::ask_the_same),
     ("spend", spend::spend_everything),
     ("spin", spin::spin),
     ("spoof", spoof::spoof),

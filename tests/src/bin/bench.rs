@@ -68,8 +68,15 @@ async fn bench() -> anyhow::Result<bool> {
     let gateway = Arc::new(Gateway::new(app.reader.store.clone(), "bench".to_owned(), app.reader.settings.clone(), providers)?);
     let registry = Arc::new(Registry::open(&home.data())?);
     let checks = Arc::new(Checks::new(registry.clone()));
-    let services =
-        Services { store: app.reader.store.clone(), gateway: gateway.clone(), checks, parse_gate: true, index: true, progress: None };
+    let services = Services {
+        store: app.reader.store.clone(),
+        gateway: gateway.clone(),
+        checks,
+        parse_gate: true,
+        index: true,
+        progress: None,
+        pausing: Arc::default(),
+    };
     let (indexer, guest) = (registry.get("indexer")?, registry.get("guest")?);
     let engine = Engine::default();
     let mut lines = Vec::new();

@@ -6,20 +6,32 @@ use crate::llm::{Completion, Reply, Request};
 use crate::plugins::api::v0_1_0::{llm, types};
 use crate::plugins::manifest::Grant;
 use crate::plugins::run::Ending;
-use crate::project::Refusal;
+use crate::project::{Pause, Refusal};
 use crate::store::ledger::run_budget;
+use std::sync::atomic::Ordering;
 use wasmtime::Result;
+
+/// An agent that asks the model the very same more often than this in one run has lost its way.
+const SAME_REQUESTS_MAX: u32 = 3;
 
 impl llm::Host for Context {
     async fn complete(&mut self, request: llm::Request) -> Result<Result<llm::Reply, types::Refusal>> {
         let request = Request::from(request);
         let call = self.open("llm.complete", &request)?;
+        let asked = self.asked.entry(call.fingerprint.clone()).or_default();
+        *asked += 1;
+        if *asked > SAME_REQUESTS_MAX {
+            return Err(Ending::Stuck.into());
+        }
         if let Some(answer) = self.journal.recorded::<std::result::Result<Reply, Refusal>>(&call).map_err(diverged)? {
             return Ok(answer.map(Into::into).map_err(Into::into));
         }
         if let Err(refusal) = self.allow(&call, Grant::Llm) {
             self.journal.keep(&call, &Err::<Reply, _>(refusal.clone()));
             return Ok(Err(refusal.into()));
+        }
+        if self.services.pausing.load(Ordering::Relaxed) {
+            return Err(Ending::Suspended(Pause::User).into());
         }
         let context = CallContext {
             run: self.owner.run.clone(),

@@ -22,7 +22,9 @@ use crate::store::Store;
 use crate::store::runs::JournalRow;
 use crate::workspace::overlay::Overlay;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use wasmtime::component::{HasSelf, Linker};
@@ -74,6 +76,8 @@ pub struct Services {
     pub index: bool,
     /// Hears what guests say to the user.
     pub progress: Option<mpsc::Sender<Progress>>,
+    /// Somebody wants the project to wait: no model call begins any more.
+    pub pausing: Arc<AtomicBool>,
 }
 
 /// Something a guest says to the user.
@@ -111,6 +115,8 @@ pub struct Context {
     log_bytes_left: usize,
     questions_left: u32,
     may_ask: bool,
+    /// How often the model was asked the same.
+    asked: BTreeMap<String, u32>,
 }
 
 impl Context {
@@ -138,6 +144,7 @@ impl Context {
             log_bytes_left: limits.log_bytes,
             questions_left: limits.questions,
             may_ask: true,
+            asked: BTreeMap::new(),
         }
     }
 
@@ -151,6 +158,11 @@ impl Context {
     pub fn closed(mut self) -> Context {
         self.journal = self.journal.closed();
         self
+    }
+
+    /// Set when somebody wants the project to wait.
+    pub fn pausing(&self) -> Arc<AtomicBool> {
+        self.services.pausing.clone()
     }
 
     /// Numbers a call, within the limit.
