@@ -2,7 +2,8 @@
 //! is unverified, whatever the agents think of it.
 
 use super::nouns::{Check, CheckResult, CheckStatus, Ran};
-use super::state::{State, TaskStatus};
+use super::state::State;
+use super::tasks::TaskStatus;
 use serde::{Deserialize, Serialize};
 
 /// What is known of a requirement.

@@ -1,13 +1,15 @@
 //! The centre: what a project is and what happens to it next. Values in, values out; nothing here does IO, knows the time or
 //! holds a lock.
 //!
-//! [`nouns`] names the things, [`plan`] says what a plan must be, [`state`] decides what an event changes, [`evidence`] says
-//! what may be claimed of the result.
+//! [`nouns`] names the things, [`plan`] says what a plan must be, [`state`] decides what an event changes and [`tasks`] what it
+//! makes of a task, [`evidence`] says what may be claimed of the result.
 
 pub mod evidence;
 pub mod nouns;
 pub mod plan;
 pub mod state;
+pub mod tasks;
 
 pub use nouns::*;
-pub use state::{Action, Event, Next, Pause, Phase, Ready, State, Step, TaskStatus, decide};
+pub use state::{Action, Event, Next, Pause, Phase, Ready, State, Step, decide};
+pub use tasks::{Progress, TaskStatus};
