@@ -143,7 +143,12 @@ impl From<sqlx::Error> for StoreError {
 impl StoreError {
     /// Whether the same transaction may succeed when it is made again.
     fn is_transient(&self) -> bool {
-        let StoreError::Database(error) = self else { return false };
+        let error = match self {
+            // Nothing of it was written, and it was another one's fault.
+            StoreError::Undone(_) => return true,
+            StoreError::Database(error) => error,
+            _ => return false,
+        };
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| TRY_AGAIN.contains(&code.as_ref()))
     }
