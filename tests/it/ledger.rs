@@ -119,6 +119,7 @@ impl World {
 
     fn ask(&self, run: &str, input_tokens: u64, output_tokens: u64) -> Reserve {
         Reserve {
+            patient: false,
             budget: run_budget(run),
             run: run.to_owned(),
             seq: self.seq,

@@ -110,6 +110,29 @@ async fn fifty_calls_at_once_never_pass_a_budget_that_fits_three_of_them() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_fit_one_after_the_other_wait_for_each_other_instead_of_the_user() {
+    // Once and a half the largest call; what each really takes is a fraction of it.
+    let limit = (HELD_INPUT + 1_000) * TOKEN * 3 / 2;
+    let answer = || Answer::Slow(Duration::from_millis(50), Box::new(Answer::Usage("words".to_owned(), 158, 20)));
+    let server = ModelServer::scripted(move |_, _| answer()).await;
+    let desk = Arc::new(Desk::new(&server, NanoUsd(limit)).await);
+    let calls: Vec<_> = (0..5)
+        .map(|seq| {
+            let desk = desk.clone();
+            tokio::spawn(async move { desk.call(seq, 1_000).await })
+        })
+        .collect();
+    for call in calls {
+        let completion = call.await.expect("no panic");
+        assert!(matches!(completion, Completion::Stored(Ok(_))), "{completion:?}");
+    }
+    let whole = server.asked().iter().filter(|asked| asked.body["max_tokens"].as_u64() >= Some(500)).count();
+    assert_eq!(whole, 5, "none was cut short for what another one held");
+    assert_sound(&desk.app).await;
+    assert_agrees(&desk.app.reader.store, &server.log()).await;
+}
+
 /// How one answer of the server ends: what the caller gets, what the user pays, and what becomes of the attempt.
 async fn check(answers: Vec<Answer>, expected: impl Fn(&Completion) -> bool, charged: i64) -> (Desk, ModelServer) {
     let name = format!("{answers:?}");

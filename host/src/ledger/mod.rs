@@ -216,11 +216,15 @@ pub struct Reserve {
     pub limits: UserLimits,
     /// Now, in milliseconds since 1970.
     pub at_ms: i64,
+    /// Rather be told [`Reserved::OthersHold`] than hold too little, or nothing, for what other calls hold until they are settled.
+    pub patient: bool,
 }
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reserved {
+    /// Nothing is held; there will be more when other calls are settled.
+    OthersHold,
     /// The amount is held.
     Held {
         /// The hold's id.

@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::store::projects::{Change, Project, Wish};
 use crate::workspace::overlay::Overlay;
 use crate::workspace::{Files, sha256};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore, mpsc};
@@ -66,14 +66,15 @@ impl Orchestrator {
     }
 
     /// Works until a person has to act: answer, approve, resume, or look at the result. Steps that do not wait for each other run at
-    /// the same time, up to a limit; what has begun comes to its end before this returns.
+    /// the same time, up to a limit; what has begun comes to its end before this returns, even where another step met a fault of the host.
     pub async fn advance(self: &Arc<Self>, mut project: Project) -> Result<Project> {
         let turn = Arc::new(Mutex::new(()));
         let mut steps = JoinSet::new();
         let mut under_way = BTreeSet::new();
+        let mut fault: Option<anyhow::Error> = None;
         loop {
             let next = project.state.next();
-            if let Next::Run(ready) = &next {
+            if let (Next::Run(ready), None) = (&next, &fault) {
                 for ready in ready {
                     if under_way.len() < self.settings.parallel_tasks && under_way.insert(ready.name.clone()) {
                         let (orchestrator, id, ready, turn) = (self.clone(), project.id.clone(), ready.clone(), turn.clone());
@@ -82,11 +83,21 @@ impl Orchestrator {
                 }
             }
             match (steps.join_next().await, next) {
-                (Some(ended), _) => drop(under_way.remove(&ended.context("a step ended in a fault of the host")??)),
+                (Some(Ok(Ok(name))), _) => drop(under_way.remove(&name)),
+                (Some(Ok(Err(error))), _) => drop(fault.get_or_insert(error)),
+                (Some(Err(panicked)), _) => drop(fault.get_or_insert(anyhow!("a step ended in a fault of the host: {panicked}"))),
+                (None, _) if fault.is_some() => return fault.map_or(Ok(project), Err),
                 (None, Next::Deliver) => drop(self.deliver(&project).await?),
-                (None, _) => return Ok(project),
+                (None, _) => {
+                    // Somebody may have wished something while the last step ended.
+                    self.obey(&project.id, &turn).await?;
+                    return Ok(self.store.project(&project.id).await?);
+                }
             }
-            project = self.store.project(&project.id).await?;
+            match self.store.project(&project.id).await {
+                Ok(now) => project = now,
+                Err(error) => drop(fault.get_or_insert(error.into())),
+            }
         }
     }
 

@@ -54,10 +54,10 @@ impl Orchestrator {
         if project.cancel_requested || project.pause_requested {
             return self.obey(&project.id, turn).await;
         }
-        let keeps = |digest: &str| self.registry.pins.keeps(digest);
+        let keeps = |digest: &str| self.registry.of_digest(&plugin.name, digest).is_ok();
         let begun = match self.store.resume_run(&project.id, &ready.name, keeps).await.context("resume the run")? {
             Some((run, recorded)) => {
-                plugin = self.registry.of_digest(&plugin.name, &run.plugin_sha256)?;
+                plugin = self.registry.of_digest(&plugin.name.clone(), &run.plugin_sha256)?;
                 Some(self.again(&project, step, &plugin, run, recorded).await?)
             }
             None => self.begin(&project.id, ready, &plugin, turn).await?,
@@ -81,14 +81,15 @@ impl Orchestrator {
     }
 
     /// Ends or pauses a project as somebody wants, unless another of its steps did.
-    async fn obey(&self, project: &str, turn: &Mutex<()>) -> Result<()> {
+    pub(super) async fn obey(&self, project: &str, turn: &Mutex<()>) -> Result<()> {
         let _turn = turn.lock().await;
         let project = self.store.project(project).await?;
         match project.state.phase {
             _ if project.state.is_over() => {}
             _ if project.cancel_requested => drop(self.cancel(&project).await?),
             Phase::Paused(..) => {}
-            _ => drop(self.pause(&project).await?),
+            _ if project.pause_requested => drop(self.pause(&project).await?),
+            _ => {}
         }
         Ok(())
     }
@@ -117,6 +118,9 @@ impl Orchestrator {
         let step = &ready.step;
         let looking = turn.lock().await;
         let project = self.store.project(project).await?;
+        if !is_wanted(&project) {
+            return Ok(None);
+        }
         let accepted = self.accepted_files(&project).await?;
         self.refresh_index(&project, &accepted).await?;
         let files = match (self.draft(&project, step, &accepted).await?, step) {
@@ -145,6 +149,9 @@ impl Orchestrator {
             let verdict = Verdict::Accepted("nobody reviewed it; its checks decided".to_owned());
             let _turn = turn.lock().await;
             let (project, mut change) = (self.store.project(&project.id).await?, Change::default());
+            if !is_wanted(&project) {
+                return Ok(None);
+            }
             let event = self.verified(&project, task, inputs, &files, verdict, &mut change).await?;
             self.apply(&project, event, change).await?;
             return Ok(None);
@@ -213,7 +220,9 @@ impl Orchestrator {
         if project.state.is_over() {
             // Another step of the project ended it, as where the user cancels.
             self.gateway.settled(run, SETTLE_LIMIT).await;
-            return Ok(self.store.end_run(&end("failed", format!("the project is {}", project.state.phase.word()), false)).await?);
+            let end = end("failed", format!("the project is {}", project.state.phase.word()), false);
+            // Its last calls are not stored, so it is nothing to compare a replay with.
+            return Ok(self.store.end_run(&RunEnd { result_sha256: String::new(), ..end }).await?);
         }
         let mut change = Change { journal: ended.pending, ..Change::default() };
         let event = match ended.outcome {
@@ -305,6 +314,12 @@ impl Orchestrator {
             settings: settings.map(|settings| settings.clone().into_iter().collect()).unwrap_or_default(),
         }
     }
+}
+
+/// Whether a step may still begin: while it waited for its turn, another one may have ended or paused the project, or the user.
+fn is_wanted(project: &Project) -> bool {
+    let stands = project.state.is_over() || matches!(project.state.phase, Phase::Paused(..));
+    !stands && !project.cancel_requested && !project.pause_requested
 }
 
 /// What a returned brief or plan means, after the host's own look at it; or why it can't be used.

@@ -99,6 +99,11 @@ impl Journal {
         })
     }
 
+    /// Whether only the answer's hash is recorded, as an older version did for calls whose answer is kept now.
+    pub fn is_hashed(&self, call: &Call) -> bool {
+        self.row(call.seq).is_some_and(|row| row.response.is_none())
+    }
+
     /// Keeps the answer of a call that reached outside, until the next effect stores it.
     pub fn keep(&mut self, call: &Call, answer: &impl Serialize) {
         if self.row(call.seq).is_none() {

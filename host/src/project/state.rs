@@ -407,6 +407,8 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             new.question = None;
             new.phase = Phase::Cancelled;
         }
+        // It is for the user to choose; what another task waits for shows itself again.
+        (Phase::Paused(Pause::Stuck { .. }, _), Event::Paused(_)) => {}
         (Phase::Paused(_, before), Event::Paused(pause)) => new.phase = Phase::Paused(pause, before.clone()),
         (phase, Event::Paused(pause)) => new.phase = Phase::Paused(pause, Box::new(phase.clone())),
         (_, event) => return Err(unexpected(state, &format!("{event:?}"))),

@@ -83,7 +83,10 @@ impl State {
                 TaskStatus::Waiting if self.has_all(&task.depends_on) => Step::Implement { task: id, attempt },
                 _ => return None,
             };
-            let name = format!("{} {} {attempt}.{}", step.export(), task.id, progress.step_tries + progress.conflicts + 1);
+            let mut name = format!("{} {} {attempt}.{}", step.export(), task.id, progress.step_tries + 1);
+            if progress.conflicts > 0 {
+                name.push_str(&format!(".{}", progress.conflicts + 1));
+            }
             Some(Ready { step, name })
         });
         ready.collect()
@@ -214,7 +217,9 @@ impl State {
         let progress = &mut self.tasks[position];
         let changed_nothing = progress.candidate.is_some() && progress.candidate == progress.rejected;
         progress.rejected = progress.candidate.clone();
-        let Some(plan) = self.plan.as_ref().filter(|_| changed_nothing && progress.status == TaskStatus::Waiting) else { return };
+        let is_first = !matches!(self.phase, Phase::Paused(Pause::Stuck { .. }, _));
+        let is_stuck = changed_nothing && is_first && progress.status == TaskStatus::Waiting;
+        let Some(plan) = self.plan.as_ref().filter(|_| is_stuck) else { return };
         let why = progress.findings.first().map_or_else(String::new, |finding| finding.message.clone());
         let pause = Pause::Stuck { task: plan.tasks[position].id.clone(), why };
         self.phase = Phase::Paused(pause, Box::new(Phase::Building));

@@ -196,13 +196,12 @@ impl Store {
 
     /// Notes what somebody wants of the project; the worker that has it reads this.
     pub async fn wish(&self, id: &str, wish: Wish) -> Result<()> {
-        let changed = transaction!(self, |tx| {
-            query("update project set cancel_requested = $1, pause_requested = $2 where id = $3")
-                .bind(wish == Wish::Cancel)
-                .bind(wish == Wish::Pause)
-                .bind(id)
-                .execute(&mut tx)
-        })?;
+        let statement = match wish {
+            Wish::GoOn => "update project set cancel_requested = 0, pause_requested = 0 where id = $1",
+            Wish::Pause => "update project set pause_requested = 1 where id = $1",
+            Wish::Cancel => "update project set cancel_requested = 1 where id = $1",
+        };
+        let changed = transaction!(self, |tx| query(statement).bind(id).execute(&mut tx))?;
         match changed {
             0 => Err(StoreError::UnknownProject(id.chars().take(40).collect())),
             _ => Ok(()),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// The changes from `base` to `theirs`, made to `ours`; or the paths that both changed.
 pub fn merge(base: &Files, ours: &Files, theirs: &Files) -> Result<Files, Vec<ProjectPath>> {
     let mut merged = ours.clone();
-    let mut conflicts = Vec::new();
+    let (mut conflicts, mut added) = (Vec::new(), Vec::new());
     let paths: BTreeSet<&ProjectPath> = base.keys().chain(theirs.keys()).collect();
     for path in paths {
         let [was, mine, other] = [base, ours, theirs].map(|files| files.get(path));
@@ -17,13 +17,15 @@ pub fn merge(base: &Files, ours: &Files, theirs: &Files) -> Result<Files, Vec<Pr
         }
         match other {
             _ if mine != was => conflicts.push(path.clone()),
-            Some(file) => drop(merged.insert(path.clone(), file.clone())),
+            Some(file) => {
+                merged.insert(path.clone(), file.clone());
+                added.push(path);
+            }
             None => drop(merged.remove(path)),
         }
     }
     // Two new paths that differ in case alone can't both be written out.
-    let twins = theirs.keys().filter(|path| !ours.contains_key(*path) && path.case_fold_twin(merged.keys()).is_some());
-    conflicts.extend(twins.cloned());
+    conflicts.extend(added.into_iter().filter(|path| path.case_fold_twin(merged.keys()).is_some()).cloned());
     if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
 }
 
@@ -50,6 +52,13 @@ mod tests {
     fn what_both_changed_alike_is_no_conflict() {
         let (base, both) = (files(&[("a", "1"), ("b", "1")]), files(&[("a", "2")]));
         assert_eq!(merge(&base, &both, &both).expect("no conflict"), both);
+    }
+
+    #[test]
+    fn what_was_renamed_meanwhile_is_no_conflict_for_who_did_not_touch_it() {
+        let base = files(&[("New.py", "1")]);
+        let merged = merge(&base, &files(&[("new.py", "1")]), &files(&[("New.py", "1"), ("theirs", "1")])).expect("no conflict");
+        assert_eq!(merged, files(&[("new.py", "1"), ("theirs", "1")]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `make bench-orchestrator`: a plan of independent tasks with a model that takes its time, worked on at one time and in turn, side by
-//! side in one run; projects a second with a model that takes none; and what many projects cost that wait for their users. Prints a table and, last, one line of figures; ends with 1 where
-//! a target is missed.
+//! side in one run; projects a second with a model that takes none; and what many projects cost that wait for their users. Prints a
+//! table and, last, one line of figures; ends with 1 where a target is missed.
 
 use anyhow::{Context, Result, ensure};
 use atelier_host::app::App;

@@ -13,7 +13,7 @@ use crate::store::{StoreError, now_ms};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Less output than this helps no agent; the call is refused instead.
@@ -24,6 +24,9 @@ pub(super) const SENDS_MAX: u32 = 4;
 const RETRY_WAIT: Duration = Duration::from_millis(400);
 /// How long a call waits for a key's limit to pass before its run is suspended instead.
 const KEY_WAIT_MAX: Duration = Duration::from_secs(90);
+/// How long a call waits for others to be settled that hold what it needs, and how often it looks.
+const OTHERS_WAIT_MAX: Duration = Duration::from_secs(120);
+const OTHERS_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the output seen is written down while a stream runs.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -115,7 +118,7 @@ impl Gateway {
                 }
                 retry_wait *= 2;
             }
-            let (now_held, request_id) = match self.hold(context, request, &opening, held.take()).await? {
+            let (now_held, request_id) = match self.hold(context, request, &opening, held.take(), &mut stopped).await? {
                 Hold::Held(held, request_id) => (held, request_id),
                 Hold::Not(sent) => return Ok(sent),
             };
@@ -154,7 +157,14 @@ impl Gateway {
     }
 
     /// Holds the money for this way out. What is held for another price is given back first.
-    async fn hold(&self, context: &CallContext, request: &Request, opening: &Opening<'_>, held: Option<Held>) -> Result<Hold, StoreError> {
+    async fn hold(
+        &self,
+        context: &CallContext,
+        request: &Request,
+        opening: &Opening<'_>,
+        held: Option<Held>,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> Result<Hold, StoreError> {
         let price = match self.price(&opening.route.provider, &opening.route.model, opening.own_key).await {
             Ok(price) => price,
             Err(refusal) => return Ok(Hold::Not(Sent::NotTaken { held, pause: Pause::Operator(refusal.to_string()) })),
@@ -168,7 +178,7 @@ impl Gateway {
             Some(held) => self.store.void(&held.call, &[]).await?,
             None => {}
         }
-        let ask = Reserve {
+        let mut ask = Reserve {
             run: context.run.clone(),
             seq: context.seq,
             fingerprint: context.fingerprint.clone(),
@@ -181,9 +191,20 @@ impl Gateway {
             route: opening.route.clone(),
             limits: self.limits,
             at_ms: now_ms(),
+            patient: true,
         };
         failpoint::reach("before hold");
-        let pause = match self.store.reserve(&self.boot, &ask).await? {
+        let mut reserved = self.store.reserve(&self.boot, &ask).await?;
+        let began = Instant::now();
+        while reserved == Reserved::OthersHold {
+            if is_left(stopped, OTHERS_INTERVAL).await {
+                return Ok(Hold::Not(Sent::Left { held: None }));
+            }
+            (ask.at_ms, ask.patient) = (now_ms(), began.elapsed() < OTHERS_WAIT_MAX);
+            reserved = self.store.reserve(&self.boot, &ask).await?;
+        }
+        let pause = match reserved {
+            Reserved::OthersHold => Pause::Provider("other calls hold what this one needs".to_owned()),
             Reserved::Held { call, output_tokens, request_id, .. } => {
                 let held = Held { call, dialect: opening.provider.dialect, price: price.id, output_tokens, requests: 1 };
                 return Ok(Hold::Held(held, request_id));

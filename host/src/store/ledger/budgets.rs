@@ -64,6 +64,11 @@ impl Chain {
         links.chain([(Scope::User, wallet_left)]).min_by_key(|(_, left)| *left).unwrap_or((Scope::User, NanoUsd::ZERO))
     }
 
+    /// What would be left if nobody held anything.
+    pub(super) fn unspent(&self, balance: NanoUsd) -> NanoUsd {
+        self.0.iter().map(|link| link.budget.limit - link.budget.spent).fold(balance, NanoUsd::min)
+    }
+
     /// Moves all of them at once: what is held, spent and begun.
     pub(super) fn add(&self, tx: &mut Tx, held: NanoUsd, spent: NanoUsd, calls: i64) {
         let mut statement =

@@ -97,7 +97,13 @@ async fn reserve(tx: &mut Tx, boot: &str, ask: &Reserve) -> Result<Reserved> {
     }
     let (scope, left) = chain.tightest(money.left());
     let useful = ask.output_tokens_min.min(ask.output_tokens);
-    let Some((output_tokens, amount)) = fit(&ask.price.rates, ask.input_tokens, ask.output_tokens, useful, left) else {
+    let fitting = |left| fit(&ask.price.rates, ask.input_tokens, ask.output_tokens, useful, left);
+    let fitted = fitting(left);
+    let is_short = fitted.is_none_or(|(tokens, _)| tokens < ask.output_tokens / 2);
+    if ask.patient && is_short && fitting(chain.unspent(money.balance)).map(|(tokens, _)| tokens) > fitted.map(|(tokens, _)| tokens) {
+        return Ok(Reserved::OthersHold);
+    }
+    let Some((output_tokens, amount)) = fitted else {
         return Ok(Reserved::TooLittle { scope, left, needed: ask.price.rates.worst_case(ask.input_tokens, useful) });
     };
     query(
