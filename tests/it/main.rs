@@ -6,6 +6,7 @@ mod dialects;
 mod faults;
 mod ledger;
 mod ledger_model;
+mod limits;
 mod migrations;
 mod model_calls;
 mod parallel;

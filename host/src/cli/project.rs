@@ -89,45 +89,48 @@ pub(super) async fn show(settings: Settings, arguments: OneProject) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// A worker that has the project reads the wish; where nobody has it, it is ended here.
+/// Ends a project.
 pub(super) async fn cancel(settings: Settings, arguments: OneProject) -> Result<Exit> {
+    fulfil(settings, &arguments.project, Wish::Cancel).await
+}
+
+/// Lets a project wait.
+pub(super) async fn pause(settings: Settings, arguments: OneProject) -> Result<Exit> {
+    fulfil(settings, &arguments.project, Wish::Pause).await
+}
+
+/// A worker that has the project reads the wish; where nobody works, it is fulfilled here.
+async fn fulfil(settings: Settings, project: &str, wish: Wish) -> Result<Exit> {
     let reader = Reader::open(settings).await?;
-    let project = reader.store.project(&arguments.project).await?;
-    if project.state.is_over() {
-        println!("{} is {} already; there is nothing to cancel.", project.id, project.state.phase.word());
+    let project = reader.store.project(project).await?;
+    let (id, is_cancel) = (&project.id, wish == Wish::Cancel);
+    if project.state.is_over() || (!is_cancel && matches!(project.state.phase, Phase::Paused(..))) {
+        let verb = if is_cancel { "cancel" } else { "pause" };
+        println!("{id} is {} already; there is nothing to {verb}.", project.state.phase.word());
         return Ok(Exit::Done);
     }
-    let Some(app) = wish(reader, &project.id, Wish::Cancel).await? else {
-        println!("{} is asked to stop; the process that works on it settles its calls first.", project.id);
+    let Some(app) = note(reader, id, wish).await? else {
+        println!(
+            "{}",
+            match is_cancel {
+                true => format!("{id} is asked to stop; the process that works on it settles its calls first."),
+                false => format!("{id} is asked to wait; the calls under way come to their end first."),
+            }
+        );
         return Ok(Exit::Done);
     };
     // It may have changed until the lock was ours.
-    let project = app.reader.store.project(&project.id).await?;
-    app.orchestrator.cancel(&project).await?;
-    println!("{} is cancelled.", project.id);
-    Ok(Exit::Done)
-}
-
-/// As [`cancel`], with a project that waits in the end.
-pub(super) async fn pause(settings: Settings, arguments: OneProject) -> Result<Exit> {
-    let reader = Reader::open(settings).await?;
-    let project = reader.store.project(&arguments.project).await?;
-    if project.state.is_over() || matches!(project.state.phase, Phase::Paused(..)) {
-        println!("{} is {} already; there is nothing to pause.", project.id, project.state.phase.word());
-        return Ok(Exit::Done);
+    let project = app.reader.store.project(id).await?;
+    match is_cancel {
+        true => drop(app.orchestrator.cancel(&project).await?),
+        false => drop(app.orchestrator.pause(&project).await?),
     }
-    let Some(app) = wish(reader, &project.id, Wish::Pause).await? else {
-        println!("{} is asked to wait; the calls under way come to their end first.", project.id);
-        return Ok(Exit::Done);
-    };
-    let project = app.reader.store.project(&project.id).await?;
-    app.orchestrator.pause(&project).await?;
-    println!("{} waits: atelier resume {}", project.id, project.id);
+    println!("{}", if is_cancel { format!("{id} is cancelled.") } else { format!("{id} waits: atelier resume {id}") });
     Ok(Exit::Done)
 }
 
 /// Notes what is wanted; gives the application where no other process works, which would see to it.
-async fn wish(reader: Reader, project: &str, wish: Wish) -> Result<Option<App>> {
+async fn note(reader: Reader, project: &str, wish: Wish) -> Result<Option<App>> {
     reader.store.wish(project, wish).await?;
     let Reader { settings, store, .. } = reader;
     drop(store);

@@ -56,6 +56,11 @@ pub enum TaskStatus {
 }
 
 impl Progress {
+    /// Why the last try was rejected, in a line.
+    fn complaint(&self) -> String {
+        self.findings.first().map_or_else(String::new, |finding| finding.message.clone())
+    }
+
     pub(super) fn new() -> Progress {
         Progress {
             status: TaskStatus::Waiting,
@@ -206,7 +211,7 @@ impl State {
         progress.attempt += 1;
         progress.status = TaskStatus::Waiting;
         progress.findings = findings;
-        let why = progress.findings.first().map_or_else(String::new, |finding| finding.message.clone());
+        let why = progress.complaint();
         if progress.attempt >= TASK_TRIES_MAX {
             self.lose(position, why, actions);
         }
@@ -220,7 +225,7 @@ impl State {
         let is_first = !matches!(self.phase, Phase::Paused(Pause::Stuck { .. }, _));
         let is_stuck = changed_nothing && is_first && progress.status == TaskStatus::Waiting;
         let Some(plan) = self.plan.as_ref().filter(|_| is_stuck) else { return };
-        let why = progress.findings.first().map_or_else(String::new, |finding| finding.message.clone());
+        let why = progress.complaint();
         let pause = Pause::Stuck { task: plan.tasks[position].id.clone(), why };
         self.phase = Phase::Paused(pause, Box::new(Phase::Building));
     }
