@@ -21,7 +21,7 @@ pub struct Idea {
     pub text: String,
     /// Files sent with it.
     pub attachments: Vec<SourceFile>,
-    /// The brief of the delivered version, for a change.
+    /// The brief so far, for a change.
     pub previous: Option<Brief>,
     /// What is to be changed.
     pub change: Option<String>,
@@ -73,13 +73,18 @@ fn opening(idea: &Idea) -> String {
         text.push_str(&format!("\nSent with it, `{}`:\n\n{shown}\n", file.path));
     }
     if let Some(previous) = &idea.previous {
-        text.push_str(&format!("\nThe version that was delivered: {}: {}\n", previous.title, previous.summary));
-        for requirement in &previous.requirements {
-            text.push_str(&format!("- {}\n", requirement.text));
-        }
+        text.push_str(&format!(
+            "\nThe brief so far:\n\ntitle: {}\nlanguage: {}\nsummary: {}\n",
+            previous.title, previous.language, previous.summary
+        ));
+        text.extend(previous.requirements.iter().map(|requirement| format!("requirement: {}\n", requirement.text.trim())));
     }
     if let Some(change) = &idea.change {
-        text.push_str(&format!("\nWhat the client wants changed in it:\n\n{change}\n"));
+        text.push_str(&format!(
+            "\nWhat the client wants changed in it:\n\n{}\n\n{}",
+            change.trim(),
+            include_str!("../prompts/elicit_change.md")
+        ));
     }
     text
 }
@@ -178,6 +183,27 @@ mod tests {
         let mut person = Person(vec![Answer::Enough], vec![]);
         elicit(&mut Scripted::new(&[QUESTIONS, BRIEF]), &mut person, &idea()).expect("a brief");
         assert_eq!(person.1.len(), 1);
+    }
+
+    #[test]
+    fn a_change_shows_the_brief_in_the_form_in_which_it_is_to_come_back() {
+        let previous = match read(BRIEF) {
+            Ok(Reply::Brief(brief)) => brief,
+            _ => panic!("a brief"),
+        };
+        let idea = Idea { previous: Some(previous), change: Some("B in blue".into()), ..idea() };
+        let text = opening(&idea);
+        assert!(
+            text.contains("title: Thing\nlanguage: python\nsummary: It does more.\nrequirement: A gives B.\nrequirement: C: gives D.\n")
+        );
+        assert!(text.contains("B in blue") && text.contains("word for word"));
+    }
+
+    #[test]
+    fn without_a_change_an_idea_is_shown_as_it_always_was() {
+        let attachments = vec![SourceFile { path: "a.txt".into(), text: "some text".into() }];
+        let expected = "The client's idea:\n\nan idea\n\nSent with it, `a.txt`:\n\nsome text\n";
+        assert_eq!(opening(&Idea { attachments, ..idea() }), expected);
     }
 
     #[test]
