@@ -1,6 +1,9 @@
 //! The shipped architect: asks little, plans with checks written before the code, and judges from requirement, files and results.
 //! The thinking lives in the modules below, which know nothing of wasm; this file connects them with the host.
 
+pub mod change;
+pub mod command_text;
+pub mod earlier;
 pub mod elicit;
 pub mod plan;
 pub mod plan_text;
@@ -30,7 +33,7 @@ impl Guest for Architect {
     fn make_plan() -> Result<Plan, Failure> {
         log::progress("making a plan", 10);
         let brief = job::current_brief().ok_or_else(|| missing("brief"))?;
-        plan::make_plan(&mut HostModel, &brief, &job::idea(), &job::languages())
+        plan::make_plan(&mut HostModel, &brief, &job::idea(), &job::languages(), change().as_ref())
     }
 
     fn verify() -> Result<Verdict, Failure> {
@@ -68,6 +71,13 @@ impl verify::Files for Host {
     fn read(&self, path: &str) -> Result<String, Refusal> {
         workspace::read(path)
     }
+}
+
+/// The change that is to be planned. While there is no plan yet, nothing can be kept: then the new brief is planned as a whole.
+fn change() -> Option<change::Change> {
+    let request = job::change_request()?;
+    let (previous_brief, plan) = (job::previous_brief()?, job::current_plan()?);
+    Some(change::Change { request, previous_brief, plan, accepted: job::accepted() })
 }
 
 fn missing(what: &str) -> Failure {

@@ -1,20 +1,27 @@
 //! From a brief to a plan: one call, a look at the result with the same eyes as the host, and one repair turn with the exact
-//! problems.
+//! problems. For a change of what is planned already, see `change`.
 
+use crate::change::Change;
+use crate::earlier::{Earlier, test_files};
 use crate::plan_text::read;
 use atelier_sdk::model::{Conversation, Model};
-use atelier_sdk::types::{Brief, Check, Failure, Plan};
+use atelier_sdk::types::{Brief, Failure, Plan};
 use std::collections::BTreeSet;
 
 /// A plan carries whole test files.
 const OUTPUT_TOKENS_MAX: u32 = 12_000;
 
-/// Cuts the brief into tasks.
-pub fn make_plan(model: &mut dyn Model, brief: &Brief, idea: &str, languages: &[String]) -> Result<Plan, Failure> {
+/// Cuts the brief into tasks. For a change, the plan holds new tasks and rewritten old ones, and no others.
+pub fn make_plan(model: &mut dyn Model, brief: &Brief, idea: &str, languages: &[String], change: Option<&Change>) -> Result<Plan, Failure> {
     let mut talk = Conversation::new(model, "planner", OUTPUT_TOKENS_MAX, include_str!("../prompts/plan.md"));
-    talk.ask(&opening(brief, idea, languages), |reply| {
-        let plan = read(reply)?;
-        match problems(&plan, brief) {
+    let earlier = change.map_or_else(Earlier::default, Change::earlier);
+    let mut text = opening(brief, idea, languages);
+    if let Some(change) = change {
+        text = format!("{text}\n\n{}", change.told(brief));
+    }
+    talk.ask(&text, |reply| {
+        let plan = read(reply, &earlier)?;
+        match problems(&plan, brief, change) {
             problems if problems.is_empty() => Ok(plan),
             problems => Err(problems.join("\n")),
         }
@@ -40,21 +47,14 @@ fn opening(brief: &Brief, idea: &str, languages: &[String]) -> String {
 }
 
 /// What the host would refuse, said before it does, so that the model can still mend it.
-fn problems(plan: &Plan, brief: &Brief) -> Vec<String> {
+fn problems(plan: &Plan, brief: &Brief, change: Option<&Change>) -> Vec<String> {
     let mut problems = Vec::new();
     let known: BTreeSet<_> = brief.requirements.iter().map(|entry| entry.id.as_str()).collect();
-    let mut covered = BTreeSet::new();
-    let tests: BTreeSet<&str> = plan
-        .tasks
-        .iter()
-        .flat_map(|task| &task.acceptance)
-        .filter_map(|entry| match &entry.check {
-            Check::UnitTest(file) => Some(file.path.as_str()),
-            _ => None,
-        })
-        .collect();
-    for (number, task) in plan.tasks.iter().enumerate() {
-        let number = number + 1;
+    let mut covered = change.map(|change| change.still_checked(plan, brief)).unwrap_or_default();
+    let old = change.map_or(&[][..], |change| &change.plan.tasks);
+    let tests: BTreeSet<&str> = plan.tasks.iter().chain(old).flat_map(test_files).map(|(_, file)| file.path.as_str()).collect();
+    for task in &plan.tasks {
+        let number = task.id.trim_start_matches('T');
         if task.files.is_empty() {
             problems.push(format!("task {number} has no `files:`"));
         }
@@ -72,6 +72,9 @@ fn problems(plan: &Plan, brief: &Brief) -> Vec<String> {
             }
             covered.insert(entry.requirement.as_str());
         }
+    }
+    if let Some(circle) = change.map(|change| change.circle(plan)).filter(|circle| !circle.is_empty()) {
+        problems.push(format!("{} can't begin: what they need goes in a circle", circle.join(", ")));
     }
     problems.extend(
         known.difference(&covered).map(|missing| format!("{missing} has no check (write a judgement if no program can decide it)")),
@@ -100,7 +103,7 @@ mod tests {
     #[test]
     fn an_uncovered_requirement_is_sent_back_by_name() {
         let mut model = Scripted::new(&[&GOOD.replace("check: R2 judgement taste", ""), GOOD]);
-        let plan = make_plan(&mut model, &brief(), "idea", &[]).expect("a plan");
+        let plan = make_plan(&mut model, &brief(), "idea", &[], None).expect("a plan");
         assert_eq!(plan.tasks.len(), 1);
         assert!(model.requests[1].messages.last().expect("a message").text.contains("R2 has no check"));
     }
@@ -108,7 +111,16 @@ mod tests {
     #[test]
     fn a_task_can_not_own_its_tests() {
         let text = "design: d\nrun: r\ntask: a\nneeds: -\nfiles: a.py, test_a.py\ndo: it\ncheck: R1 unit-test test_a.py\n```\nx\n```\ncheck: R2 unit-test test_a.py";
-        let plan = read(text).expect("a plan");
-        assert!(problems(&plan, &brief()).iter().any(|problem| problem.contains("test_a.py")));
+        let plan = read(text, &Earlier::default()).expect("a plan");
+        assert!(problems(&plan, &brief(), None).iter().any(|problem| problem.contains("test_a.py")));
+    }
+
+    #[test]
+    fn without_a_change_the_planner_is_told_what_it_always_was() {
+        let expected = "The client's idea, in the client's words:\n\nidea\n\nThe brief: T\n\nS\n\nLanguage: python\n\nRequirements:\n\nR1: x\nR2: x\n\nUnit tests and commands are executed here for: python. Only a requirement all of whose checks were executed counts as verified; one with a judgement does not.";
+        let mut model = Scripted::new(&[GOOD]);
+        make_plan(&mut model, &brief(), "idea\n", &["python".to_owned()], None).expect("a plan");
+        assert_eq!(model.requests[0].messages[1].text, expected);
+        assert_eq!(model.requests[0].messages[0].text, include_str!("../prompts/plan.md"));
     }
 }

@@ -1,12 +1,20 @@
 //! Reads a plan from the text that the prompt asks for: `key: value` lines, and fenced blocks for test files and commands.
 
+use crate::command_text::commands;
+use crate::earlier::{Earlier, number};
 use atelier_sdk::fences::{Part, field, parts};
-use atelier_sdk::types::{Acceptance, Check, CommandStep, Matching, Plan, SourceFile, Task};
-use std::collections::BTreeMap;
+use atelier_sdk::types::{Acceptance, Check, Plan, SourceFile, Task};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The plan, or what is wrong with its text.
-pub fn read(reply: &str) -> Result<Plan, String> {
-    let mut reader = Reader::default();
+/// The plan, or what is wrong with its text. A text that continues an earlier plan numbers on from there and may name what is in it.
+pub fn read(reply: &str, earlier: &Earlier) -> Result<Plan, String> {
+    let mut reader = Reader {
+        continues: !earlier.tasks.is_empty(),
+        known: earlier.tasks.clone(),
+        checks: earlier.checks,
+        tests: earlier.tests.clone(),
+        ..Reader::default()
+    };
     for part in parts(reply) {
         match part {
             Part::Line(line) => reader.line(line)?,
@@ -26,6 +34,13 @@ struct Reader {
     design: String,
     run: String,
     tasks: Vec<Task>,
+    /// Whether there is an earlier plan, so that the id of a task may stand before its title.
+    continues: bool,
+    /// The numbers of all tasks so far, those of the earlier plan among them.
+    known: BTreeSet<usize>,
+    /// The number of the task at hand.
+    at: usize,
+    /// The number of the last check.
     checks: usize,
     /// What free lines belong to.
     open: Option<Open>,
@@ -56,9 +71,9 @@ impl Reader {
         }
         if let Some(title) = field(line, "task") {
             self.close_pending()?;
-            let id = format!("T{}", self.tasks.len() + 1);
+            let title = self.heading(title)?;
             self.tasks.push(Task {
-                id,
+                id: format!("T{}", self.at),
                 title: title.chars().take(100).collect(),
                 description: String::new(),
                 depends_on: Vec::new(),
@@ -87,9 +102,28 @@ impl Reader {
         Ok(())
     }
 
+    /// Finds the number of a task and returns its title. The id of an earlier task before the title says that it is written anew; an
+    /// id that a new task would get anyway does no harm.
+    fn heading<'t>(&mut self, text: &'t str) -> Result<&'t str, String> {
+        let next = self.known.last().map_or(1, |last| last + 1);
+        let named = if self.continues { leading_id(text) } else { None };
+        let (at, title) = named.unwrap_or((next, text));
+        if title.is_empty() && named.is_some() {
+            return Err(format!("the task T{at} has no title"));
+        }
+        if at != next && !self.known.contains(&at) {
+            return Err(format!("there is no task T{at} to rewrite; the line of a new task is `task: ` and its title alone"));
+        }
+        if self.tasks.iter().any(|task| number(&task.id, 'T') == Some(at)) {
+            return Err(format!("the task T{at} is written twice"));
+        }
+        self.known.insert(at);
+        self.at = at;
+        Ok(title)
+    }
+
     /// `needs`, `files` and `do` of the task at hand.
     fn task_line(&mut self, line: &str) -> Result<bool, String> {
-        let earlier = self.tasks.len().saturating_sub(1);
         let Some(task) = self.tasks.last_mut() else { return Ok(false) };
         if let Some(value) = field(line, "needs") {
             for number in value
@@ -98,8 +132,8 @@ impl Reader {
                 .filter(|part| !matches!(*part, "" | "-" | "none"))
             {
                 let number: usize = number.parse().map_err(|_| format!("`needs: {value}` should list numbers of earlier tasks, or `-`"))?;
-                if number == 0 || number > earlier {
-                    return Err(format!("task {} needs {number}, which is no earlier task", earlier + 1));
+                if number == self.at || !self.known.contains(&number) {
+                    return Err(format!("task {} needs {number}, which is no earlier task", self.at));
                 }
                 task.depends_on.push(format!("T{number}"));
             }
@@ -186,6 +220,9 @@ impl Reader {
         if self.run.is_empty() {
             return Err("there is no `run:` line".to_owned());
         }
+        if self.continues {
+            self.settle_tests();
+        }
         for task in &mut self.tasks {
             task.description = task.description.trim().to_owned();
             if task.description.is_empty() {
@@ -194,6 +231,23 @@ impl Reader {
         }
         Ok(Plan { tasks: self.tasks, run_command: self.run, design: self.design })
     }
+
+    /// A file has one text. A test file of the earlier plan may be named first and replaced by a block later on.
+    fn settle_tests(&mut self) {
+        for entry in self.tasks.iter_mut().flat_map(|task| &mut task.acceptance) {
+            if let Check::UnitTest(file) = &mut entry.check
+                && let Some(text) = self.tests.get(&file.path)
+            {
+                file.text.clone_from(text);
+            }
+        }
+    }
+}
+
+/// `T2 title` or `T2: title`.
+fn leading_id(text: &str) -> Option<(usize, &str)> {
+    let (word, title) = text.split_once([' ', ':']).unwrap_or((text, ""));
+    Some((number(word, 'T')?, title.trim_start_matches([' ', ':'])))
 }
 
 /// A list of paths between commas.
@@ -201,71 +255,16 @@ fn paths(text: &str) -> Vec<String> {
     text.split(',').map(|path| path.trim().to_owned()).filter(|path| !path.is_empty()).collect()
 }
 
-/// The lines of a command block.
-fn commands(text: &str) -> Result<Vec<CommandStep>, String> {
-    let mut steps: Vec<CommandStep> = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        if let Some(command) = line.strip_prefix("$ ") {
-            steps.push(CommandStep { arguments: words(command), stdin: String::new(), stdout: Matching::Anything, exit_code: 0 });
-            continue;
-        }
-        let step = steps.last_mut().ok_or("a command block begins with a `$ ` line")?;
-        let rest = line.get(1..).map(|rest| rest.strip_prefix(' ').unwrap_or(rest)).unwrap_or_default();
-        match (line.chars().next(), &mut step.stdout) {
-            (Some('<'), _) => step.stdin.push_str(&format!("{rest}\n")),
-            (Some('>'), Matching::Exact(expected)) => expected.push_str(&format!("{rest}\n")),
-            (Some('>'), stdout @ Matching::Anything) => *stdout = Matching::Exact(format!("{rest}\n")),
-            (Some('~'), stdout @ Matching::Anything) => *stdout = Matching::Contains(rest.to_owned()),
-            (Some('/'), stdout @ Matching::Anything) => *stdout = Matching::Pattern(rest.to_owned()),
-            (Some('>' | '~' | '/'), _) => {
-                return Err(format!("`{line}` is a second expectation of one command; give `>` lines, or one `~`, or one `/`"));
-            }
-            _ => match line.strip_prefix("exit").map(|code| code.trim().trim_start_matches(':').trim().parse()) {
-                Some(Ok(code)) => step.exit_code = code,
-                _ => return Err(format!("`{line}` is no line of a command block; they begin with $ < > ~ / or exit")),
-            },
-        }
-    }
-    match steps.is_empty() {
-        true => Err("a command block has no `$ ` line".to_owned()),
-        false => Ok(steps),
-    }
-}
-
-/// The words of a command line; quotes keep blanks together.
-fn words(command: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);
-    let mut letters = command.chars();
-    while let Some(letter) = letters.next() {
-        match (letter, quote) {
-            ('\\', None | Some('"')) => word.extend(letters.next()),
-            (letter, Some(open)) if letter == open => quote = None,
-            (letter, Some(_)) => word.push(letter),
-            ('\'' | '"', None) => (quote, begun) = (Some(letter), true),
-            (letter, None) if letter.is_whitespace() => {
-                if begun || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            (letter, None) => word.push(letter),
-        }
-    }
-    if begun || !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use atelier_sdk::types::{CommandStep, Matching};
 
     const PLAN: &str = "Here is the plan.\n\ndesign: Two files.\nMore of it.\nrun: `python3 main.py`\n\ntask: First\nneeds: -\nfiles: a.py, lib/**\ndo: Build it\nwith care.\n\ncheck: R1 unit-test test_a.py\n````python\nimport a\n```\nx\n```\n````\ncheck: R2 unit-test test_a.py\ncheck: R3 command\n```\n$ python3 main.py \"a b\" ''\n< in\n> one\n> two\nexit 2\n$ python3 main.py\n~ part\n```\n\ntask: Second\nneeds: T1\nfiles: b.py\ndo: More\ncheck: R4 judgement taste\ncheck: R5 parses a.py, b.py";
 
     #[test]
     fn a_plan_is_read_whole() {
-        let plan = read(PLAN).expect("a plan");
+        let plan = read(PLAN, &Earlier::default()).expect("a plan");
         assert_eq!((plan.design.as_str(), plan.run_command.as_str()), ("Two files. More of it.", "python3 main.py"));
         assert_eq!(plan.tasks[0].description, "Build it\nwith care.");
         assert_eq!(plan.tasks[0].files, ["a.py", "lib/**"]);
@@ -301,8 +300,14 @@ mod tests {
             ("hello".to_owned(), "no `task:`"),
         ];
         for (text, expected) in cases {
-            let error = read(&text).expect_err(expected);
+            let error = read(&text, &Earlier::default()).expect_err(expected);
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn without_an_earlier_plan_an_id_before_a_title_belongs_to_the_title() {
+        let plan = read(&PLAN.replace("task: Second", "task: T1 again"), &Earlier::default()).expect("a plan");
+        assert_eq!((plan.tasks[1].id.as_str(), plan.tasks[1].title.as_str()), ("T2", "T1 again"));
     }
 }

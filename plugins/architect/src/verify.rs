@@ -125,7 +125,7 @@ fn tests(task: &Task) -> impl Iterator<Item = &str> {
 }
 
 /// The beginning and the end of a long text.
-fn shorten(text: &str, limit: usize) -> String {
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.len() <= limit {
         return text.trim_end_matches('\n').to_owned();
