@@ -5,16 +5,17 @@ use crate::checks::Checks;
 use crate::llm::gateway::{Gateway, price_book};
 use crate::llm::providers::Providers;
 use crate::orchestrator::Orchestrator;
+use crate::orchestrator::control::Control;
 use crate::plugins::imports::Progress;
 use crate::plugins::limits::{AGENT_RUNS_MAX, INDEXER_RUNS_MAX};
 use crate::plugins::registry::Registry;
 use crate::settings::Settings;
 use crate::store::presence::{Boot, Worker};
-use crate::store::{Policy, Store};
+use crate::store::{Listening, Policy, Store};
 use anyhow::{Context, Result, bail};
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc};
 
 /// The wallet of whoever uses the command line.
@@ -30,18 +31,26 @@ pub struct Reader {
     pub store: Store,
 }
 
-/// The process that works on the projects of a data directory. There is one at a time.
+/// A process that works on projects. Of a data directory's there is one at a time, of a server's any number.
 pub struct App {
     /// Everything that reads.
     pub reader: Reader,
+    /// What people do with projects.
+    pub control: Control,
     /// What carries projects on.
     pub orchestrator: Arc<Orchestrator>,
     /// What guests say to the user.
     pub progress: mpsc::Receiver<Progress>,
     /// Holds of dead processes that were ended at the start.
     pub recovered_holds: u32,
-    /// Both last as long as the process works.
-    _presence: (Worker, Boot),
+    presence: Option<Presence>,
+}
+
+/// That this process works on projects, for as long as it is kept.
+struct Presence {
+    _worker: Worker,
+    _boot: Boot,
+    _listening: Option<Listening>,
 }
 
 /// Lines of progress that wait for a slow front end; what is more is dropped.
@@ -62,6 +71,8 @@ impl Reader {
             refund_limit: budget.refund_limit,
             pause_percent: settings.budget.pause_percent,
             calls_per_project: settings.budget.calls_per_project,
+            parallel_tasks: settings.parallel_tasks,
+            queue_max: settings.queue_max,
         };
         Ok(Reader { directory, settings: Arc::new(settings), store: store.under(policy) })
     }
@@ -81,33 +92,64 @@ impl Reader {
             progress,
             agent_runs: Semaphore::new(AGENT_RUNS_MAX),
             indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
+            control: self.control()?,
+            offered: Mutex::default(),
+            turns: Mutex::default(),
         })
+    }
+
+    /// What people do with projects.
+    pub fn control(&self) -> Result<Control> {
+        Ok(Control::new(self.store.clone(), self.settings.budget.amounts()?))
     }
 }
 
 impl App {
     /// Takes the data directory over and recovers what a dead process left behind.
     pub async fn build(settings: Settings) -> Result<App> {
-        let directory = settings.data_dir.clone();
-        let Some(app) = App::build_if_free(settings).await? else {
-            bail!(
+        match App::build_if_free(Reader::open(settings).await?).await? {
+            Ok(app) => Ok(app),
+            Err(reader) => bail!(
                 "another process works on {}; wait for it, stop it, or use another --data-dir (reading commands such as `status` work beside it)",
-                directory.display()
-            );
+                reader.directory.display()
+            ),
+        }
+    }
+
+    /// The same; or, where `atelier serve` works on the directory, an application that leaves the work to it.
+    pub async fn build_or_join(settings: Settings) -> Result<App> {
+        let reader = match App::build_if_free(Reader::open(settings).await?).await? {
+            Ok(app) => return Ok(app),
+            Err(reader) => reader,
         };
-        Ok(app)
+        if reader.store.workers().await?.is_empty() {
+            bail!(
+                "another process works on a project of {}; wait for it, stop it, or use another --data-dir. With `atelier serve` several projects are worked on at one time",
+                reader.directory.display()
+            );
+        }
+        let (_, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
+        let orchestrator = Arc::new(reader.orchestrator("beside", None).await?);
+        Ok(App { control: orchestrator.control.clone(), reader, orchestrator, progress, recovered_holds: 0, presence: None })
+    }
+
+    /// Whether this process works itself.
+    pub fn works(&self) -> bool {
+        self.presence.is_some()
     }
 
     /// As [`App::build`]; `None` where another process works already.
-    pub async fn build_if_free(settings: Settings) -> Result<Option<App>> {
-        let reader = Reader::open(settings).await?;
+    async fn build_if_free(reader: Reader) -> Result<Result<App, Reader>> {
         let store = &reader.store;
-        let Some(worker) = store.become_worker().await? else { return Ok(None) };
+        let Some(worker) = store.become_worker()? else { return Ok(Err(reader)) };
         let boot = store.begin_boot().await?;
-        let recovered_holds = store.recover_before_work().await?;
+        let recovered_holds = store.recover_dead().await?;
+        let listening = store.listen().await?;
         price_book::refresh(store, &reader.settings).await?;
         let (sender, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
         let orchestrator = reader.orchestrator(&boot.id, Some(sender)).await?;
-        Ok(Some(App { reader, orchestrator: Arc::new(orchestrator), progress, recovered_holds, _presence: (worker, boot) }))
+        let orchestrator = Arc::new(orchestrator);
+        let presence = Some(Presence { _worker: worker, _boot: boot, _listening: listening });
+        Ok(Ok(App { control: orchestrator.control.clone(), reader, orchestrator, progress, recovered_holds, presence }))
     }
 }

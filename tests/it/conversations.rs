@@ -24,7 +24,7 @@ async fn play(name: &str, conversation: &Conversation) {
     let home = if conversation.texts("runners").is_empty() { Home::shipped() } else { Home::with_runners() };
     let app = home.app(&server.url).await;
     let orchestrator = &app.orchestrator;
-    let mut project = orchestrator.create("local", &conversation.texts("idea")[0], None).await.expect("a project");
+    let mut project = app.control.create("local", &conversation.texts("idea")[0], None).await.expect("a project");
     let mut spoken = conversation.sections.iter().filter(|section| ["question", "answer", "approve"].contains(&section.name.as_str()));
     loop {
         project = orchestrator.advance(project).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
@@ -38,7 +38,7 @@ async fn play(name: &str, conversation: &Conversation) {
                     "enough" => UserAnswer::Enough,
                     text => UserAnswer::Text(text.to_owned()),
                 };
-                project = orchestrator.answer(&project, answer).await.expect("answered");
+                project = app.control.answer(&project, answer).await.expect("answered");
             }
             Next::Approve => {
                 let approve = spoken.next().expect("an approval");
@@ -48,7 +48,7 @@ async fn play(name: &str, conversation: &Conversation) {
                     "" => quote.ceiling,
                     amount => amount.parse().expect("an amount"),
                 };
-                project = orchestrator.approve(&project, ceiling).await.expect("approved");
+                project = app.control.approve(&project, ceiling).await.expect("approved");
             }
             _ => break,
         }

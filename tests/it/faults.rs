@@ -27,14 +27,14 @@ async fn recovers_from(bad: Vec<Answer>, expected: &str) {
     match &project.state.phase {
         Phase::Paused(pause, _) => {
             assert!(pause.to_string().contains(expected), "{name}: {pause}");
-            project = app.orchestrator.resume(project, None).await.expect("resumed");
+            project = app.control.resume(project, None).await.expect("resumed");
             project = app.orchestrator.advance(project).await.expect("it goes on");
         }
         phase => assert!(expected.is_empty(), "{name}: {phase:?}"),
     }
     assert_eq!(project.state.phase, Phase::Quoted, "{name}");
     let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    project = app.orchestrator.approve(&project, ceiling).await.expect("approved");
+    project = app.control.approve(&project, ceiling).await.expect("approved");
     project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Delivered, "{name}");
     assert_sound(&app).await;
@@ -87,7 +87,7 @@ async fn an_idea_of_nothing_or_of_a_whole_book_is_refused_before_anything_is_spe
     let home = Home::shipped();
     let app = home.app(NOWHERE).await;
     for (idea, expected) in [("", "the idea is empty"), (" \n\t ", "the idea is empty"), (&*"x".repeat(100_000), "at most 50000")] {
-        let error = app.orchestrator.create("local", idea, None).await.expect_err("a refusal").to_string();
+        let error = app.control.create("local", idea, None).await.expect_err("a refusal").to_string();
         assert!(error.contains(expected), "{error}");
     }
     assert!(app.reader.store.history(10).await.expect("a listing").is_empty());
@@ -98,11 +98,11 @@ async fn a_ceiling_below_the_first_call_pauses_before_anything_is_sent_and_can_b
     let server = ModelServer::answering(replies()).await;
     let home = Home::shipped();
     let app = home.app(&server.url).await;
-    let project = app.orchestrator.create("local", "greet by name", Some("0.1".parse().expect("an amount"))).await.expect("a project");
+    let project = app.control.create("local", "greet by name", Some("0.1".parse().expect("an amount"))).await.expect("a project");
     let project = app.orchestrator.advance(project).await.expect("it stops");
     assert!(matches!(project.state.phase, Phase::Paused(Pause::Ceiling, _)), "{:?}", project.state.phase);
     assert!(server.asked().is_empty());
-    let project = app.orchestrator.resume(project, Some("100".parse().expect("an amount"))).await.expect("resumed");
+    let project = app.control.resume(project, Some("100".parse().expect("an amount"))).await.expect("resumed");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Quoted);
     assert_sound(&app).await;
@@ -117,7 +117,7 @@ async fn an_empty_wallet_pauses_and_a_grant_lets_it_go_on() {
     let project = begin(&app, "greet by name").await;
     assert!(matches!(project.state.phase, Phase::Paused(Pause::Credits, _)), "{:?}", project.state.phase);
     app.reader.store.grant("local", "1000".parse().expect("an amount"), "a gift").await.expect("granted");
-    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    let project = app.control.resume(project, None).await.expect("resumed");
     assert_eq!(app.orchestrator.advance(project).await.expect("it goes on").state.phase, Phase::Quoted);
 }
 
@@ -132,7 +132,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     let server = ModelServer::answering(std::iter::once(long).chain(replies())).await;
     let home = Home::shipped();
     let app = home.app(&server.url).await;
-    let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");
+    let project = app.control.create("local", "greet by name", None).await.expect("a project");
     let store = &app.reader.store;
     store.limit_pages(1).await.expect("a limit");
     // The pages that are there are filled first; then the very next growth fails.
@@ -175,7 +175,7 @@ async fn a_database_that_crashes_in_the_middle_of_a_call_loses_nothing() {
     let mut home = Home::shipped();
     home.variables.push(("ATELIER_DATABASE_URL", cluster.create()));
     let app = home.app(&server.url).await;
-    let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");
+    let project = app.control.create("local", "greet by name", None).await.expect("a project");
     let orchestrator = app.orchestrator.clone();
     let advancing = tokio::spawn(async move { orchestrator.advance(project).await });
     begins.recv().await.expect("a call is under way");
@@ -191,7 +191,7 @@ async fn a_database_that_crashes_in_the_middle_of_a_call_loses_nothing() {
     let app = home.app(&server.url).await;
     let project = app.reader.store.history(1).await.expect("a listing").remove(0).id;
     let project = app.reader.store.project(&project).await.expect("it is there");
-    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    let project = app.control.resume(project, None).await.expect("resumed");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Quoted);
     assert_sound(&app).await;
@@ -223,7 +223,7 @@ async fn a_plugin_whose_bytes_changed_is_refused() {
         std::fs::write(&path, bytes).expect("changed");
     }
     let app = home.app(&server.url).await;
-    let project = app.orchestrator.create("local", "greet by name", None).await.expect("a project");
+    let project = app.control.create("local", "greet by name", None).await.expect("a project");
     let error = format!("{:#}", app.orchestrator.advance(project).await.expect_err("a refusal"));
     assert!(error.contains("was changed after it was pinned") && error.contains("atelier plugin pin"), "{error}");
     assert!(server.asked().is_empty(), "nothing ran");
@@ -249,16 +249,16 @@ async fn a_ceiling_that_was_named_is_kept_until_another_is_named() {
     let home = Home::shipped();
     let app = home.app(&server.url).await;
     let named = "60".parse().expect("an amount");
-    let project = app.orchestrator.create("local", "greet by name", Some(named)).await.expect("a project");
+    let project = app.control.create("local", "greet by name", Some(named)).await.expect("a project");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(app.reader.store.project_budget(&project.id).await.expect("a budget").limit, named);
-    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    let project = app.control.resume(project, None).await.expect("resumed");
     assert_eq!(project.state.limit, Some(named), "a plan is approved under it");
     assert_eq!(app.reader.store.project_budget(&project.id).await.expect("a budget").limit, named);
-    let project = app.orchestrator.approve(&project, named).await.expect("approved");
+    let project = app.control.approve(&project, named).await.expect("approved");
     let higher = "70".parse().expect("an amount");
-    let project = app.orchestrator.resume(project, Some(higher)).await.expect("a building project takes another ceiling");
+    let project = app.control.resume(project, Some(higher)).await.expect("a building project takes another ceiling");
     assert_eq!(app.reader.store.project_budget(&project.id).await.expect("a budget").limit, higher);
-    let lower = app.orchestrator.resume(project, Some("0.1".parse().expect("an amount"))).await;
+    let lower = app.control.resume(project, Some("0.1".parse().expect("an amount"))).await;
     assert!(lower.expect_err("less than was spent").to_string().contains("are spent already"));
 }

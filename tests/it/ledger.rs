@@ -111,6 +111,7 @@ impl World {
             base_tree: "",
             task_limit: NanoUsd(TASK_LIMIT),
             run_limit: NanoUsd(RUN_LIMIT),
+            lease: None,
         };
         let run = self.store.begin_run(&new, "").await.expect("a run").id;
         self.model.open_run(&run, task, TASK_LIMIT, RUN_LIMIT);
@@ -149,7 +150,7 @@ impl World {
                 self.seq += 1;
                 let ask = self.ask(&self.runs[run].clone(), input, output);
                 let expected = self.model.reserve(&ask);
-                let reserved = self.store.reserve(&self.boot, &ask).await.expect("answered");
+                let reserved = self.store.reserve(&self.boot, None, &ask).await.expect("answered");
                 let got = match &reserved {
                     Reserved::Held { amount, output_tokens, .. } => Some((amount.0, *output_tokens)),
                     Reserved::TooLittle { .. } => None,

@@ -13,7 +13,7 @@ use tests::home::assert_audit;
 async fn the_tightest_budget_binds_and_is_named() {
     let directory = tempfile::tempdir().expect("a folder");
     let world = World::new(directory.path()).await;
-    let reserved = world.store.reserve("boot0", &world.ask(&world.runs[0], 3_000, 100)).await.expect("answered");
+    let reserved = world.store.reserve("boot0", None, &world.ask(&world.runs[0], 3_000, 100)).await.expect("answered");
     assert!(matches!(reserved, Reserved::TooLittle { scope: Scope::Run, left: NanoUsd(RUN_LIMIT), .. }), "{reserved:?}");
 }
 
@@ -26,7 +26,7 @@ async fn a_limit_of_the_day_and_of_the_month_bind_and_start_anew() {
         world.seq += 1;
         let limits = UserLimits { day: Some(NanoUsd(300_000)), month: Some(NanoUsd(500_000)) };
         let ask = Reserve { limits, at_ms, output_tokens_min: tokens, ..world.ask(&world.runs[0], 0, tokens) };
-        match world.store.reserve("boot0", &ask).await.expect("answered") {
+        match world.store.reserve("boot0", None, &ask).await.expect("answered") {
             Reserved::Held { call, .. } => {
                 let usage = Usage { output: tokens, ..Usage::default() };
                 let settlement = Settlement { call, usage, source: UsageSource::Provider };
@@ -72,13 +72,14 @@ async fn a_project_makes_no_more_calls_than_it_may_even_if_they_are_free() {
         base_tree: "",
         task_limit: NanoUsd(0),
         run_limit: NanoUsd(0),
+        lease: None,
     };
     let run = store.begin_run(&new, "").await.expect("a run").id;
     let mut last = None;
     for _ in 0..4 {
         world.seq += 1;
         let ask = Reserve { price, ..world.ask(&run, 10, 10) };
-        let reserved = store.reserve("boot0", &ask).await.expect("answered");
+        let reserved = store.reserve("boot0", None, &ask).await.expect("answered");
         if let Reserved::Held { call, .. } = &reserved {
             let usage = Usage { input: 10, output: 10, ..Usage::default() };
             let settlement = Settlement { call: call.clone(), usage, source: UsageSource::Provider };
@@ -108,10 +109,10 @@ async fn the_user_is_warned_once_and_asked_again_before_the_last_part_is_spent()
     world.store.set_project_limit(PROJECT, NanoUsd(1_100_000)).await.expect("a ceiling");
     world.seq += 1;
     let ask = world.ask(&world.runs[0].clone(), 0, 10);
-    let reserved = world.store.reserve("boot0", &ask).await.expect("answered");
+    let reserved = world.store.reserve("boot0", None, &ask).await.expect("answered");
     assert!(matches!(reserved, Reserved::NearCeiling { .. }), "{reserved:?}");
     world.store.spend_to_the_ceiling(PROJECT).await.expect("the user wants it");
-    let reserved = world.store.reserve("boot0", &ask).await.expect("answered");
+    let reserved = world.store.reserve("boot0", None, &ask).await.expect("answered");
     assert!(matches!(reserved, Reserved::Held { .. }), "{reserved:?}");
 }
 
@@ -140,6 +141,7 @@ async fn racing_calls_never_pass_a_wallet_or_a_nested_budget() {
                 base_tree: "",
                 task_limit: NanoUsd(task),
                 run_limit: NanoUsd(run),
+                lease: None,
             };
             runs.push(world.store.begin_run(&new, "").await.expect("a run").id);
         }
@@ -152,7 +154,7 @@ async fn racing_calls_never_pass_a_wallet_or_a_nested_budget() {
                 let ask = Reserve { run: run.clone(), budget: run_budget(run), ..ask };
                 let store = world.store.clone();
                 tokio::spawn(async move {
-                    match store.reserve("boot0", &ask).await.expect("answered") {
+                    match store.reserve("boot0", None, &ask).await.expect("answered") {
                         Reserved::Held { call, .. } => {
                             tokio::time::sleep(std::time::Duration::from_millis(u64::from(number % 7))).await;
                             // The provider takes half as much again as was held.

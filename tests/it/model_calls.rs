@@ -42,6 +42,7 @@ impl Desk {
             base_tree: "",
             task_limit: NanoUsd(1_000_000_000),
             run_limit: NanoUsd(1_000_000_000),
+            lease: None,
         };
         let run = store.begin_run(&run, "").await.expect("a run").id;
         let boot = "the gateway of a story".to_owned();
@@ -60,6 +61,7 @@ impl Desk {
             fingerprint: "f".to_owned(),
             wallet: "local".to_owned(),
             budget: run_budget(&self.run),
+            lease: None,
         };
         self.gateway.complete(context, request, &mut Vec::new()).await.expect("the store works")
     }

@@ -78,7 +78,7 @@ async fn a_project_that_is_cancelled_stops_all_of_its_tasks_and_leaves_nothing_h
     let (store, orchestrator) = (app.reader.store.clone(), app.orchestrator.clone());
     let project = tests::home::begin(&app, "parts").await;
     let ceiling = orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = orchestrator.approve(&project, ceiling).await.expect("approved");
+    let project = app.control.approve(&project, ceiling).await.expect("approved");
     let id = project.id.clone();
     let work = tokio::spawn(async move { orchestrator.advance(project).await });
     while workshop.server.asked().len() < 2 + 4 {

@@ -66,6 +66,7 @@ impl Desk {
             base_tree: "",
             task_limit: NanoUsd(1_000_000_000),
             run_limit: NanoUsd(1_000_000_000),
+            lease: None,
         };
         let run = store.begin_run(&new, "").await.expect("a run").id;
         store.register_boot("a story").await.expect("a boot");
@@ -78,7 +79,7 @@ impl Desk {
         let message = Message { role: Role::User, text: "x".repeat(300), cache_prefix: false };
         let request = Request { class: "coder".to_owned(), messages: vec![message], max_output_tokens: 1_000, stop: vec![] };
         let (run, fingerprint) = (self.run.clone(), "f".to_owned());
-        let context = CallContext { budget: run_budget(&run), run, seq, fingerprint, wallet: "local".to_owned() };
+        let context = CallContext { lease: None, budget: run_budget(&run), run, seq, fingerprint, wallet: "local".to_owned() };
         self.gateway.complete(context, request, &mut Vec::new()).await.expect("the store works")
     }
 

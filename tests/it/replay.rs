@@ -87,7 +87,7 @@ async fn a_run_that_waits_goes_on_with_the_version_that_it_began_with() {
     let app = home.app(&workshop.server.url).await;
     let project = begin(&app, "parts").await;
     let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.orchestrator.approve(&project, ceiling).await.expect("approved");
+    let project = app.control.approve(&project, ceiling).await.expect("approved");
     let (orchestrator, id) = (app.orchestrator.clone(), project.id.clone());
     let work = tokio::spawn(async move { orchestrator.advance(project).await });
     while workshop.server.asked().len() < 3 {
@@ -104,7 +104,7 @@ async fn a_run_that_waits_goes_on_with_the_version_that_it_began_with() {
 
     let app = home.app(&workshop.server.url).await;
     let project = app.reader.store.project(&id).await.expect("the project");
-    let project = app.orchestrator.resume(project, None).await.expect("resumed");
+    let project = app.control.resume(project, None).await.expect("resumed");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Delivered);
     let runs = app.reader.store.runs(&id).await.expect("runs");

@@ -75,7 +75,7 @@ async fn an_endless_loop_keeps_no_other_project_waiting() {
     let home = home(Limits { guest_seconds: 2, fuel_millions: 1_000_000, ..small() });
     let app = home.app(NOWHERE).await;
     let orchestrator = app.orchestrator.clone();
-    let spinning = app.orchestrator.create("local", "elicit spin", None).await.expect("a project");
+    let spinning = app.control.create("local", "elicit spin", None).await.expect("a project");
     let spinning = tokio::spawn(async move { orchestrator.advance(spinning).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     let good = tokio::time::timeout(Duration::from_secs(2), begin(&app, "a good idea")).await.expect("the other project goes on meanwhile");
@@ -148,7 +148,7 @@ async fn questions_have_an_end() {
     let mut project = begin(&app, "elicit ask").await;
     for number in 0..3 {
         assert!(matches!(project.state.next(), Next::Ask(question) if question.text == format!("Question {number}?")));
-        project = app.orchestrator.answer(&project, UserAnswer::Skipped).await.expect("answered");
+        project = app.control.answer(&project, UserAnswer::Skipped).await.expect("answered");
         project = app.orchestrator.advance(project).await.expect("it goes on");
         if number == 2 && matches!(project.state.phase, Phase::Eliciting) {
             break;
@@ -218,7 +218,7 @@ async fn an_agent_can_not_spend_beyond_the_ceiling() {
     let app = home.app(&server.url).await;
     let ceiling = "70".parse().expect("an amount");
     let project = begin(&app, "implement spend").await;
-    let project = app.orchestrator.approve(&project, ceiling).await.expect("approved");
+    let project = app.control.approve(&project, ceiling).await.expect("approved");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert!(matches!(project.state.phase, Phase::Paused(Pause::Ceiling, _)), "{}", end(&project));
     let charged = app.reader.store.receipt(&project.id).await.expect("a receipt").charged;
@@ -247,7 +247,7 @@ async fn a_verdict_can_not_raise_what_a_check_showed() {
     // The implementer writes nothing, so the file that a check wants is missing; the architect accepts all the same.
     let project = begin_approved(&app, "implement nothing").await;
     assert!(matches!(project.state.phase, Phase::Paused(Pause::Stuck { .. }, _)), "{}", end(&project));
-    let project = app.orchestrator.give_up(&project).await.expect("given up");
+    let project = app.control.give_up(&project).await.expect("given up");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(end(&project), "1 of 1 tasks could not be done; what works was delivered");
 }
@@ -287,7 +287,7 @@ async fn a_replay_that_leaves_its_path_is_told_and_not_guessed_over() {
     let home = home(small());
     let app = home.app(NOWHERE).await;
     let (store, orchestrator) = (&app.reader.store, &app.orchestrator);
-    let project = orchestrator.create("local", "elicit diverge", None).await.expect("a project");
+    let project = app.control.create("local", "elicit diverge", None).await.expect("a project");
     // A run whose journal holds what this plugin never asked.
     let plugin = orchestrator.registry().for_world("architect").expect("the guest");
     let new = NewRun {
@@ -300,6 +300,7 @@ async fn a_replay_that_leaves_its_path_is_told_and_not_guessed_over() {
         base_tree: "",
         task_limit: NanoUsd(1),
         run_limit: NanoUsd(1),
+        lease: None,
     };
     let run = store.begin_run(&new, "").await.expect("a run").id;
     let odd = JournalRow::kept(run.clone(), 0, "llm.complete", "what nobody asked".to_owned(), "null".to_owned());
@@ -326,7 +327,7 @@ async fn a_run_that_waits_keeps_the_settings_that_it_began_with() {
     set("one");
     let app = home.app(NOWHERE).await;
     let project = begin(&app, "elicit diverge").await;
-    let project = app.orchestrator.answer(&project, UserAnswer::Skipped).await.expect("answered");
+    let project = app.control.answer(&project, UserAnswer::Skipped).await.expect("answered");
     drop(app);
     set("two");
     let app = home.app(NOWHERE).await;

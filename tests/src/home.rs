@@ -138,7 +138,7 @@ pub fn component(name: &str) -> Vec<u8> {
 
 /// A new project, carried as far as it goes without a person.
 pub async fn begin(app: &App, idea: &str) -> Project {
-    let project = app.orchestrator.create("local", idea, None).await.expect("a project");
+    let project = app.control.create("local", idea, None).await.expect("a project");
     app.orchestrator.advance(project).await.expect("it goes on")
 }
 
@@ -147,7 +147,7 @@ pub async fn begin_approved(app: &App, idea: &str) -> Project {
     let project = begin(app, idea).await;
     assert_eq!(project.state.phase, Phase::Quoted, "{:?}", project.state.phase);
     let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.orchestrator.approve(&project, ceiling.max("1".parse().expect("an amount"))).await.expect("approved");
+    let project = app.control.approve(&project, ceiling.max("1".parse().expect("an amount"))).await.expect("approved");
     app.orchestrator.advance(project).await.expect("it goes on")
 }
 

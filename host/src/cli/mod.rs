@@ -1,6 +1,7 @@
 //! The command line: one verb a file. It shows what is stored and calls the orchestrator; it decides nothing itself.
 
 mod audit;
+mod change;
 mod credits;
 mod demo;
 mod doctor;
@@ -10,6 +11,7 @@ mod prices;
 mod project;
 mod replay;
 mod run;
+mod serve;
 mod terminal;
 mod verify;
 
@@ -42,6 +44,16 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Go on with a project that waits, or write a finished one out again
     Resume(run::ResumeArguments),
+    /// Ask for something else than before, while a project is built or after; a new plan and its price come next
+    Change(change::ChangeArguments),
+    /// Try again what could not be done
+    Retry(change::RetryArguments),
+    /// Go back to the project as it was when a task was accepted
+    Rollback(change::RollbackArguments),
+    /// Work on all projects until stopped
+    Serve(serve::ServeArguments),
+    /// Who works, and what waits
+    Workers(Json),
     /// Where a project stands
     Status(project::OneProject),
     /// All projects
@@ -136,6 +148,11 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Run(arguments) => run::run(settings, arguments).await,
         Command::Demo(arguments) => demo::demo(settings, arguments).await,
         Command::Resume(arguments) => run::resume(settings, arguments).await,
+        Command::Change(arguments) => change::change(settings, arguments).await,
+        Command::Retry(arguments) => change::retry(settings, arguments).await,
+        Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
+        Command::Serve(arguments) => serve::serve(settings, arguments).await,
+        Command::Workers(arguments) => serve::workers(settings, &arguments).await,
         Command::Status(arguments) => project::status(settings, arguments).await,
         Command::History(arguments) => project::history(settings, arguments).await,
         Command::Show(arguments) => project::show(settings, arguments).await,

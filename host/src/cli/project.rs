@@ -1,7 +1,7 @@
 //! `atelier status`, `history`, `show` and `cancel`: what is stored of projects.
 
 use super::{Exit, Json, print_json};
-use crate::app::{App, Reader};
+use crate::app::Reader;
 use crate::delivery::report::Report;
 use crate::project::{Next, Phase};
 use crate::settings::Settings;
@@ -99,43 +99,28 @@ pub(super) async fn pause(settings: Settings, arguments: OneProject) -> Result<E
     fulfil(settings, &arguments.project, Wish::Pause).await
 }
 
-/// A worker that has the project reads the wish; where nobody works, it is fulfilled here.
+/// A worker that has the project reads the wish; where none has it, it is fulfilled here.
 async fn fulfil(settings: Settings, project: &str, wish: Wish) -> Result<Exit> {
     let reader = Reader::open(settings).await?;
-    let project = reader.store.project(project).await?;
+    let (control, project) = (reader.control()?, reader.store.project(project).await?);
     let (id, is_cancel) = (&project.id, wish == Wish::Cancel);
     if project.state.is_over() || (!is_cancel && matches!(project.state.phase, Phase::Paused(..))) {
         let verb = if is_cancel { "cancel" } else { "pause" };
         println!("{id} is {} already; there is nothing to {verb}.", project.state.phase.word());
         return Ok(Exit::Done);
     }
-    let Some(app) = note(reader, id, wish).await? else {
-        println!(
-            "{}",
-            match is_cancel {
-                true => format!("{id} is asked to stop; the process that works on it settles its calls first."),
-                false => format!("{id} is asked to wait; the calls under way come to their end first."),
-            }
-        );
-        return Ok(Exit::Done);
-    };
-    // It may have changed until the lock was ours.
-    let project = app.reader.store.project(id).await?;
-    match is_cancel {
-        true => drop(app.orchestrator.cancel(&project).await?),
-        false => drop(app.orchestrator.pause(&project).await?),
-    }
-    println!("{}", if is_cancel { format!("{id} is cancelled.") } else { format!("{id} waits: atelier resume {id}") });
+    let now = if is_cancel { control.cancel(&project).await? } else { control.pause(&project).await? };
+    println!(
+        "{}",
+        match (&now.state.phase, is_cancel) {
+            (Phase::Cancelled, _) => format!("{id} is cancelled."),
+            (Phase::Paused(..), false) => format!("{id} waits: atelier resume {id}"),
+            (phase, _) if now.version > project.version => format!("The change is withdrawn; {id} is {} as before.", phase.word()),
+            (_, true) => format!("{id} is asked to stop; the process that works on it settles its calls first."),
+            (_, false) => format!("{id} is asked to wait; the calls under way come to their end first."),
+        }
+    );
     Ok(Exit::Done)
-}
-
-/// Notes what is wanted; gives the application where no other process works, which would see to it.
-async fn note(reader: Reader, project: &str, wish: Wish) -> Result<Option<App>> {
-    reader.store.wish(project, wish).await?;
-    let Reader { settings, store, .. } = reader;
-    drop(store);
-    let Some(settings) = std::sync::Arc::into_inner(settings) else { anyhow::bail!("the settings are in use") };
-    App::build_if_free(settings).await
 }
 
 /// Prints what happens to a project, as it happens, until it is over or waits.

@@ -6,17 +6,19 @@ use super::{Exit, Json, print_json};
 use crate::app::{App, LOCAL_WALLET};
 use crate::delivery::Delivery;
 use crate::ledger::NanoUsd;
+use crate::orchestrator::worker::DRAIN_LIMIT;
 use crate::project::{Next, Pause, Phase};
 use crate::settings::Settings;
-use crate::store::projects::Project;
+use crate::store::Store;
+use crate::store::projects::{Project, Wish};
 use anyhow::Result;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a call under way may take to come to its end when the user presses Ctrl-C.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// How often a person is shown how it stands.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the books may take to be closed.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -68,12 +70,12 @@ pub(super) async fn run(settings: Settings, arguments: RunArguments) -> Result<E
     };
     check_out(arguments.going.out.as_deref())?;
     let answers = Answers::new(arguments.going.answers.as_deref())?;
-    begin(App::build(settings).await?, &idea, arguments.going, answers, arguments.json.json).await
+    begin(App::build_or_join(settings).await?, &idea, arguments.going, answers, arguments.json.json).await
 }
 
 /// A new project, carried as far as it goes.
 pub(super) async fn begin(app: App, idea: &str, going: Going, answers: Answers, json: bool) -> Result<Exit> {
-    let project = app.orchestrator.create(LOCAL_WALLET, idea, going.ceiling).await?;
+    let project = app.control.create(LOCAL_WALLET, idea, going.ceiling).await?;
     tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     eprintln!(
         "Project {}. Before you see a price, at most {} are spent.",
@@ -84,26 +86,33 @@ pub(super) async fn begin(app: App, idea: &str, going: Going, answers: Answers, 
 }
 
 pub(super) async fn resume(settings: Settings, arguments: ResumeArguments) -> Result<Exit> {
-    check_out(arguments.going.out.as_deref())?;
-    let app = App::build(settings).await?;
-    let project = app.reader.store.project(&arguments.project).await?;
-    if !matches!(project.state.phase, Phase::Delivered | Phase::Failed(_) | Phase::Cancelled) {
+    let (app, project) = take_up(settings, &arguments.project, &arguments.going, false).await?;
+    let project = match arguments.give_up {
+        true => app.control.give_up(&project).await?,
+        false => project,
+    };
+    let project = app.control.resume(project, arguments.going.ceiling).await?;
+    let answers = Answers::new(arguments.going.answers.as_deref())?;
+    carry(app, project, arguments.going, answers, arguments.json.json).await
+}
+
+/// A stored project, and what it takes to go on with it; the model only where there is something to do.
+pub(super) async fn take_up(settings: Settings, project: &str, going: &Going, begins: bool) -> Result<(App, Project)> {
+    check_out(going.out.as_deref())?;
+    let app = App::build_or_join(settings).await?;
+    let project = app.reader.store.project(project).await?;
+    if begins || !project.state.is_over() {
         app.reader.settings.require_model()?;
         tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     }
     if app.recovered_holds > 0 {
         eprintln!("{} model calls of a process that died were released; what it lost is the house's.", app.recovered_holds);
     }
-    let project = match arguments.give_up {
-        true => app.orchestrator.give_up(&project).await?,
-        false => project,
-    };
-    let project = app.orchestrator.resume(project, arguments.going.ceiling).await?;
-    let answers = Answers::new(arguments.going.answers.as_deref())?;
-    carry(app, project, arguments.going, answers, arguments.json.json).await
+    Ok((app, project))
 }
 
-async fn carry(mut app: App, mut project: Project, going: Going, mut answers: Answers, json: bool) -> Result<Exit> {
+/// As far as it goes without a person.
+pub(super) async fn carry(mut app: App, mut project: Project, going: Going, mut answers: Answers, json: bool) -> Result<Exit> {
     loop {
         project = match advance(&mut app, project).await? {
             Some(project) => project,
@@ -111,7 +120,7 @@ async fn carry(mut app: App, mut project: Project, going: Going, mut answers: An
         };
         match project.state.next() {
             Next::Ask(question) => match answers.ask(&question)? {
-                Some(answer) => project = app.orchestrator.answer(&project, answer).await?,
+                Some(answer) => project = app.control.answer(&project, answer).await?,
                 None => {
                     eprintln!("? {}\nThe project waits for an answer: atelier resume {} --answers FILE", question.text, project.id);
                     return Ok(Exit::Paused);
@@ -130,7 +139,7 @@ async fn carry(mut app: App, mut project: Project, going: Going, mut answers: An
                     eprintln!("The plan waits for your approval: atelier resume {} --yes (or --ceiling CREDITS)", project.id);
                     return Ok(Exit::Paused);
                 };
-                project = app.orchestrator.approve(&project, ceiling).await?;
+                project = app.control.approve(&project, ceiling).await?;
             }
             _ => break,
         }
@@ -138,32 +147,41 @@ async fn carry(mut app: App, mut project: Project, going: Going, mut answers: An
     finish(&app, &project, going.out, json).await
 }
 
-/// Works until a person has to act; `None` if that person pressed Ctrl-C and did not want to wait.
+/// Works, or lets others work, until a person has to act; `None` if that person pressed Ctrl-C and did not want to wait.
 async fn advance(app: &mut App, project: Project) -> Result<Option<Project>> {
     let (id, bar) = (project.id.clone(), Bar::new());
     bar.tasks(&project.state);
     let result = watch(app, project, &bar).await;
     bar.end();
     if matches!(result, Ok(None)) {
-        // The work was dropped, so its call is being stopped; it is put down as lost, and made again when the project goes on.
-        app.orchestrator.drain(STOP_LIMIT).await;
-        eprintln!("Stopped. What is done is stored: atelier resume {id}");
+        if app.works() {
+            // The work was dropped, so its call is being stopped; it is put down as lost, and made again when the project goes on.
+            app.orchestrator.drain(STOP_LIMIT).await;
+            eprintln!("Stopped. What is done is stored: atelier resume {id}");
+        } else {
+            eprintln!("The project goes on without you: atelier watch {id}, atelier pause {id}");
+        }
     }
     result
 }
 
 async fn watch(app: &mut App, project: Project, bar: &Bar) -> Result<Option<Project>> {
     let id = project.id.clone();
-    let orchestrator = app.orchestrator.clone();
-    let mut work = std::pin::pin!(orchestrator.advance(project));
-    let mut interval = tokio::time::interval(Duration::from_secs(1));
+    let (orchestrator, store, works) = (app.orchestrator.clone(), app.reader.store.clone(), app.works());
+    let mut work = std::pin::pin!(async {
+        match works {
+            true => orchestrator.advance(project).await,
+            false => others(&store, project).await,
+        }
+    });
+    let mut interval = tokio::time::interval(LOOK_INTERVAL);
     let mut deadline: Option<Instant> = None;
     loop {
         tokio::select! {
             result = &mut work => return result.map(Some),
             Some(progress) = app.progress.recv() => bar.say(&progress),
             _ = interval.tick() => {
-                if let Ok(project) = app.reader.store.project(&id).await {
+                if let Ok(project) = store.project(&id).await {
                     bar.tasks(&project.state);
                 }
                 if deadline.is_some_and(|deadline| Instant::now() > deadline) {
@@ -171,15 +189,24 @@ async fn watch(app: &mut App, project: Project, bar: &Bar) -> Result<Option<Proj
                 }
             }
             _ = tokio::signal::ctrl_c() => {
-                if deadline.is_some() {
+                if deadline.is_some() || !works {
                     return Ok(None);
                 }
-                orchestrator.close();
+                store.wish(&id, Wish::Pause).await?;
                 deadline = Some(Instant::now() + DRAIN_LIMIT);
                 eprintln!("The call under way is paid for, so its answer is waited for; Ctrl-C again stops at once.");
             }
         }
     }
+}
+
+/// Waits until those who work on it need a person.
+async fn others(store: &Store, mut project: Project) -> Result<Project> {
+    while matches!(project.state.next(), Next::Run(_) | Next::Deliver) || store.is_under_way(&project.id).await? {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        project = store.project(&project.id).await?;
+    }
+    Ok(project)
 }
 
 /// Says how it ended and writes the result out.
@@ -229,7 +256,7 @@ fn next_step(project: &Project, pause: &Pause) -> String {
         Pause::Credits => format!("atelier credits grant CREDITS, then atelier resume {id}"),
         Pause::Ceiling => format!("Raise it: atelier resume {id} --ceiling CREDITS"),
         Pause::Stuck { .. } => format!(
-            "Try again, the last time with the strongest model: atelier resume {id}\nOr deliver what works: atelier resume {id} --give-up"
+            "Try again: atelier resume {id}\nBy other models: atelier retry {id} --class CLASS\nOr deliver what works: atelier resume {id} --give-up"
         ),
         Pause::Provider(_) | Pause::User => format!("When it is back: atelier resume {id}"),
         Pause::Operator(_) => format!("Then: atelier resume {id}"),

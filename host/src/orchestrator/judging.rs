@@ -17,20 +17,20 @@ impl Orchestrator {
         &self,
         project: &Project,
         task: &str,
-        inputs: Inputs,
+        inputs: &Inputs,
         judged: &Files,
         verdict: Verdict,
         change: &mut Change,
     ) -> Result<Event> {
         let accepted = self.accepted_files(project).await?;
-        let (mut results, mut files) = (inputs.job.results, judged.clone());
+        let (mut results, mut files) = (inputs.job.results.clone(), judged.clone());
         if matches!(verdict, Verdict::Accepted(_)) && tree_sha256(&accepted) != inputs.accepted {
             match merge(&self.store.files(&inputs.accepted).await?, &accepted, judged) {
                 Ok(merged) => files = merged,
                 Err(paths) => return Ok(conflicted(task, &paths, change)),
             }
-            let acceptance = inputs.job.task.map(|task| task.acceptance).unwrap_or_default();
-            results = self.judge(&starting_files(project), &files, &acceptance).await;
+            let acceptance = inputs.job.task.as_ref().map(|task| task.acceptance.as_slice()).unwrap_or_default();
+            results = self.judge(&starting_files(project), &files, acceptance).await;
         }
         let failed = results.iter().find(|result| result.status == CheckStatus::Failed);
         change.event = Some(match (&verdict, failed) {

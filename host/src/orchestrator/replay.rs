@@ -146,7 +146,7 @@ impl Orchestrator {
         let files = self.store.files(&recorded.base_tree).await?;
         let (export, step) = step_of(recorded, inputs);
         let overlay = overlay(project, &step, inputs.job.task.as_ref(), files);
-        let owner = Owner { project: project.id.clone(), run: recorded.id.clone(), wallet: project.wallet.clone() };
+        let owner = Owner { project: project.id.clone(), run: recorded.id.clone(), wallet: project.wallet.clone(), lease: None, class: None };
         let journal = self.store.journal(&recorded.id).await?;
         let services = Services { progress: None, ..self.services() };
         let granted = plugin.granted(step.export());

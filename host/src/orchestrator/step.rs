@@ -1,24 +1,27 @@
 //! One step: a run of one plugin export, from the job it is given to the event that its outcome is.
 
 use super::Orchestrator;
+use super::control::DECISIONS_MAX;
 use super::judging::{conflicted, starting_files};
+use super::worker::Told;
 use crate::plugins::api::words::line;
-use crate::plugins::imports::{Context as RunContext, Job, Owner};
+use crate::plugins::imports::{Context as RunContext, Job, Owner, Services};
 use crate::plugins::registry::Loaded;
 use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
 use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{CheckResult, Event, Failure, Pause, Phase, Ready, Step, Task, Verdict};
-use crate::store::projects::{Asked, Change, Project, Wish};
+use crate::project::{CheckResult, DELIVER, Event, Failure, Next, Pause, Phase, Ready, Step, Task, Verdict};
+use crate::store::StoreError;
+use crate::store::projects::{Asked, Change, Project};
 use crate::store::runs::{JournalRow, NewRun, Run, RunEnd};
+use crate::store::steps::{Lease, Standing};
 use crate::workspace::merge::merge;
 use crate::workspace::overlay::Overlay;
 use crate::workspace::path::{FilePattern, ProjectPath};
 use crate::workspace::{Files, sha256, tree_sha256};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 use std::time::Duration;
-use tokio::sync::{Mutex, watch};
 
 /// A journal that a plugin leaves twice will be left again.
 const DIVERGENCES_MAX: u32 = 2;
@@ -26,8 +29,8 @@ const DIVERGENCES_MAX: u32 = 2;
 pub(super) const SUMMARY_CHARS_MAX: usize = 300;
 /// How long a call under way may take to settle when its run has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
-/// How often a worker looks whether its project is to stop or to wait.
-const WISH_INTERVAL: Duration = Duration::from_millis(250);
+/// A step that meets a fault of the host so often is for an operator to look at.
+const FAULTS_MAX: u32 = 6;
 
 /// What a run is given beside its files. It is stored with the run, so that a replay gets the same, whatever was accepted meanwhile.
 #[derive(Serialize, Deserialize)]
@@ -35,6 +38,9 @@ pub(super) struct Inputs {
     pub job: Job,
     /// The accepted files that the run's own began from.
     pub accepted: String,
+    /// The class of model that the user chose.
+    #[serde(default)]
+    pub class: Option<String>,
 }
 
 /// A run with all that it needs.
@@ -46,50 +52,82 @@ struct Begun {
 }
 
 impl Orchestrator {
-    /// Runs one step and commits what came of it. Steps of one project take turns at looking at its files and at changing it.
-    pub(super) async fn step(&self, project: &str, ready: &Ready, turn: &Mutex<()>) -> Result<()> {
+    /// Takes the step of this lease and commits what comes of it.
+    pub(super) async fn step(&self, lease: &Lease, told: Told) -> Result<()> {
+        let project = self.store.project(&lease.project).await?;
+        if project.cancel_requested || project.pause_requested {
+            return self.obey(lease).await;
+        }
+        if lease.step == DELIVER {
+            return self.deliver(lease).await;
+        }
+        let Next::Run(ready) = project.state.next() else { return Ok(self.store.hand_back(lease, false).await?) };
+        let Some(ready) = ready.into_iter().find(|ready| ready.name == lease.step) else {
+            return Ok(self.store.hand_back(lease, false).await?);
+        };
         let step = &ready.step;
         let mut plugin = self.registry.for_world(step.world())?;
-        let project = self.store.project(project).await?;
-        if project.cancel_requested || project.pause_requested {
-            return self.obey(&project.id, turn).await;
+        if let Some(version) = self.store.version_of_open_run(lease).await? {
+            self.fetch(&plugin.name, &version).await?;
         }
         let keeps = |digest: &str| self.registry.of_digest(&plugin.name, digest).is_ok();
-        let begun = match self.store.resume_run(&project.id, &ready.name, keeps).await.context("resume the run")? {
-            Some((run, recorded)) => {
+        let begun = match self.store.resume_run(lease, keeps).await {
+            Ok(Some((run, recorded))) => {
                 plugin = self.registry.of_digest(&plugin.name.clone(), &run.plugin_sha256)?;
                 Some(self.again(&project, step, &plugin, run, recorded).await?)
             }
-            None => self.begin(&project.id, ready, &plugin, turn).await?,
+            Ok(None) => self.begin(lease, &ready, &plugin).await?,
+            Err(StoreError::LeaseLost(_)) => None,
+            Err(error) => return Err(error).context("resume the run"),
         };
         let Some(Begun { run, recorded, inputs, files }) = begun else { return Ok(()) };
         if run.incarnations > 1 {
             tracing::info!(run = %run.id, "replaying {} host calls", recorded.len());
         }
-        let owner = Owner { project: project.id.clone(), run: run.id.clone(), wallet: project.wallet.clone() };
+        let owner = Owner {
+            project: project.id.clone(),
+            run: run.id.clone(),
+            wallet: project.wallet.clone(),
+            lease: Some(lease.clone()),
+            class: inputs.class.clone(),
+        };
         let overlay = overlay(&project, step, inputs.job.task.as_ref(), files);
         let (granted, job) = (plugin.granted(step.export()), inputs.job.clone());
-        let mut context = RunContext::new(owner, plugin.limits, granted, job, overlay, self.services(), recorded);
+        let services = Services { pausing: told.pausing, ..self.services() };
+        let mut context = RunContext::new(owner, plugin.limits, granted, job, overlay, services, recorded);
         if step.task().is_some() {
             context = context.without_questions();
         }
         let slot = self.agent_runs.acquire().await;
-        let ended = self.call(&project.id, &plugin, export(step), context).await;
+        let ended = run::call(&plugin, export(step), context, told.stop).await;
         drop(slot);
-        let _turn = turn.lock().await;
-        self.conclude(&project.id, &run.id, ready, ended, inputs).await
+        self.conclude(lease, &run.id, &ready, ended, inputs).await
     }
 
     /// Ends or pauses a project as somebody wants, unless another of its steps did.
-    pub(super) async fn obey(&self, project: &str, turn: &Mutex<()>) -> Result<()> {
-        let _turn = turn.lock().await;
-        let project = self.store.project(project).await?;
-        match project.state.phase {
-            _ if project.state.is_over() => {}
-            _ if project.cancel_requested => drop(self.cancel(&project).await?),
-            Phase::Paused(..) => {}
-            _ if project.pause_requested => drop(self.pause(&project).await?),
-            _ => {}
+    async fn obey(&self, lease: &Lease) -> Result<()> {
+        let _turn = self.turn(&lease.project).await;
+        let project = self.store.project(&lease.project).await?;
+        let (event, kind, text) = match project.state.phase {
+            _ if project.state.is_over() => return Ok(self.store.hand_back(lease, false).await?),
+            _ if project.cancel_requested => (Event::Cancelled, "cancelled", "cancelled by the user".to_owned()),
+            Phase::Paused(..) => return Ok(self.store.hand_back(lease, false).await?),
+            _ => (Event::Paused(Pause::User), "paused", Pause::User.to_string()),
+        };
+        // The step is given back with it: a project that goes on finds it again.
+        let change = Change { event: Some((kind, text)), lease: Some(lease.clone()), ..Change::default() };
+        match self.apply(&project, event, change).await {
+            Err(error) if is_overtaken(&error) => Ok(self.store.hand_back(lease, false).await?),
+            result => result.map(drop),
+        }
+    }
+
+    /// Makes sure that this version of a plugin is at hand: another worker may have begun the run with it.
+    async fn fetch(&self, name: &str, digest: &str) -> Result<()> {
+        if self.registry.of_digest(name, digest).is_err()
+            && let Some(bytes) = self.store.blob(digest).await?
+        {
+            self.registry.pins.keep(name, digest, &bytes)?;
         }
         Ok(())
     }
@@ -106,7 +144,7 @@ impl Orchestrator {
                     _ => Vec::new(),
                 };
                 let accepted = tree_sha256(&self.accepted_files(project).await?);
-                Inputs { job: self.job(project, step, task, plugin, results), accepted }
+                Inputs { job: self.job(project, step, task, plugin, results), accepted, class: None }
             }
             inputs => serde_json::from_str(inputs).context("read what the run was given")?,
         };
@@ -114,11 +152,12 @@ impl Orchestrator {
     }
 
     /// A new run, with what it is given put together from the project as it is now. None: the step came to its end without one.
-    async fn begin(&self, project: &str, ready: &Ready, plugin: &Loaded, turn: &Mutex<()>) -> Result<Option<Begun>> {
+    async fn begin(&self, lease: &Lease, ready: &Ready, plugin: &Loaded) -> Result<Option<Begun>> {
         let step = &ready.step;
-        let looking = turn.lock().await;
-        let project = self.store.project(project).await?;
-        if !is_wanted(&project) {
+        let looking = self.turn(&lease.project).await;
+        let project = self.store.project(&lease.project).await?;
+        if !is_wanted(&project, lease) {
+            self.store.hand_back(lease, false).await?;
             return Ok(None);
         }
         let accepted = self.accepted_files(&project).await?;
@@ -126,10 +165,9 @@ impl Orchestrator {
         let files = match (self.draft(&project, step, &accepted).await?, step) {
             (Ok(files), _) => files,
             (Err(paths), Step::Verify { task, .. }) => {
-                let mut change = Change::default();
+                let mut change = Change { lease: Some(lease.clone()), ..Change::default() };
                 let event = conflicted(task, &paths, &mut change);
-                self.apply(&project, event, change).await?;
-                return Ok(None);
+                return self.apply_or_leave(&project, event, change).await.map(|()| None);
             }
             // What was wrong with the try is known from its findings; it is written anew.
             (Err(_), _) => accepted.clone(),
@@ -140,36 +178,61 @@ impl Orchestrator {
             (Step::Verify { .. }, Some(task)) => self.judge(&starting_files(&project), &files, &task.acceptance).await,
             _ => Vec::new(),
         };
-        let inputs = Inputs { job: self.job(&project, step, task, plugin, results), accepted: tree_sha256(&accepted) };
+        let job = self.job(&project, step, task, plugin, results);
+        let inputs = Inputs { job, accepted: tree_sha256(&accepted), class: project.state.class_of(step) };
         self.store.save_files(&accepted).await?;
         // Without a reviewer the checks alone decide.
         if let Step::Verify { task, .. } = step
             && self.settings.without.verifier
         {
             let verdict = Verdict::Accepted("nobody reviewed it; its checks decided".to_owned());
-            let _turn = turn.lock().await;
-            let (project, mut change) = (self.store.project(&project.id).await?, Change::default());
-            if !is_wanted(&project) {
+            let _turn = self.turn(&lease.project).await;
+            let project = self.store.project(&project.id).await?;
+            if !is_wanted(&project, lease) {
+                self.store.hand_back(lease, false).await?;
                 return Ok(None);
             }
-            let event = self.verified(&project, task, inputs, &files, verdict, &mut change).await?;
-            self.apply(&project, event, change).await?;
-            return Ok(None);
+            let mut change = Change { lease: Some(lease.clone()), ..Change::default() };
+            let event = self.verified(&project, task, &inputs, &files, verdict, &mut change).await?;
+            return self.apply_or_leave(&project, event, change).await.map(|()| None);
         }
         let base_tree = self.store.save_files(&files).await?;
+        let key = step.task().map(|task| project.state.task_key(task));
+        self.offer(plugin).await?;
         let new = NewRun {
             project: &project.id,
             step: &ready.name,
-            task: step.task(),
+            task: key.as_deref(),
             attempt: attempt(step),
             plugin: &plugin.name,
             plugin_sha256: &plugin.sha256,
             base_tree: &base_tree,
             task_limit: self.budget.task_limit,
             run_limit: self.budget.run_limit,
+            lease: Some(lease),
         };
-        let run = self.store.begin_run(&new, &serde_json::to_string(&inputs)?).await.context("begin the run")?;
-        Ok(Some(Begun { run, recorded: Vec::new(), inputs, files }))
+        match self.store.begin_run(&new, &serde_json::to_string(&inputs)?).await {
+            Ok(run) => Ok(Some(Begun { run, recorded: Vec::new(), inputs, files })),
+            Err(StoreError::LeaseLost(_)) => Ok(None),
+            Err(error) => Err(error).context("begin the run"),
+        }
+    }
+
+    /// Puts the plugin where other workers find it, if there can be others.
+    async fn offer(&self, plugin: &Loaded) -> Result<()> {
+        if self.store.is_shared() && self.offered.lock().unwrap_or_else(PoisonError::into_inner).insert(plugin.sha256.clone()) {
+            self.store.save_blob(&self.registry.pins.bytes(&plugin.name, &plugin.sha256)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits, or gives the step back where the project changed meanwhile.
+    async fn apply_or_leave(&self, project: &Project, event: Event, change: Change) -> Result<()> {
+        let lease = change.lease.clone();
+        match (self.apply(project, event, change).await, lease) {
+            (Err(error), Some(lease)) if is_overtaken(&error) => Ok(self.store.hand_back(&lease, false).await?),
+            (result, _) => result.map(drop),
+        }
     }
 
     /// The last try of the task, if there was one, together with what was accepted since; or the files that both changed.
@@ -187,54 +250,68 @@ impl Orchestrator {
         step.task().and_then(|id| project.state.plan.as_ref()?.task(id)).cloned()
     }
 
-    /// Calls the plugin while watching for a request to stop.
-    async fn call(&self, project: &str, plugin: &Loaded, export: Export, context: RunContext) -> Ended {
-        let (stop, stopped) = watch::channel(false);
-        let pausing = context.pausing();
-        let watching = async {
-            loop {
-                tokio::time::sleep(WISH_INTERVAL).await;
-                match self.store.wished(project).await {
-                    Ok(Wish::Cancel) => drop(stop.send(true)),
-                    Ok(Wish::Pause) => pausing.store(true, Ordering::Relaxed),
-                    Ok(Wish::GoOn) | Err(_) => {}
-                }
+    /// Turns the outcome into an event and commits it together with the run's end; once more where somebody else changed the project
+    /// meanwhile.
+    async fn conclude(&self, lease: &Lease, run: &str, ready: &Ready, ended: Ended, inputs: Inputs) -> Result<()> {
+        let _turn = self.turn(&lease.project).await;
+        for _ in 0..DECISIONS_MAX {
+            if self.store.standing(lease).await? != Standing::Held {
+                return self.leave(lease, run, &ended).await;
             }
-        };
-        tokio::select! {
-            ended = run::call(plugin, export, context, stopped) => ended,
-            () = watching => unreachable!("the watch has no end"),
+            let project = self.store.project(&lease.project).await?;
+            if matches!(ended.outcome, Outcome::Suspended(_)) && self.gateway.is_closing() {
+                return Ok(self.store.hand_back(lease, false).await?);
+            }
+            let Some((event, change)) = self.meaning(lease, run, ready, &ended, &inputs, &project).await? else { return Ok(()) };
+            match self.apply(&project, event, change).await {
+                Err(error) if is_overtaken(&error) => {}
+                result => return result.map(drop),
+            }
         }
+        Err(StoreError::Conflict(lease.project.clone()).into())
     }
 
-    /// Turns the outcome into an event and commits it together with the run's end.
-    async fn conclude(&self, project: &str, run: &str, ready: &Ready, ended: Ended, inputs: Inputs) -> Result<()> {
-        let project = self.store.project(project).await?;
-        let failed = |why: String| Event::StepFailed { task: ready.step.task().map(str::to_owned), why };
-        let (fuel, memory_peak_bytes, host_calls) = (ended.fuel, ended.memory_peak_bytes, ended.host_calls);
-        let result_sha256 = result_sha256(&ended);
-        let end = |outcome, detail: String, refund| {
-            let (run, result_sha256) = (run.to_owned(), result_sha256.clone());
-            RunEnd { run, outcome, detail, fuel, memory_peak_bytes, host_calls, refund, result_sha256 }
-        };
-        if project.state.is_over() {
-            // Another step of the project ended it, as where the user cancels.
-            self.gateway.settled(run, SETTLE_LIMIT).await;
-            let end = end("failed", format!("the project is {}", project.state.phase.word()), false);
+    /// A run whose result does not count: its step is somebody else's, or nobody's. Where the project may want the step once more, the
+    /// run stays as it is.
+    async fn leave(&self, lease: &Lease, run: &str, ended: &Ended) -> Result<()> {
+        self.gateway.settled(run, SETTLE_LIMIT).await;
+        let project = self.store.project(&lease.project).await?;
+        if self.store.standing(lease).await? == Standing::Gone && !project.state.may_return(&lease.step) {
+            let why = match project.state.is_over() {
+                true => format!("the project is {}", project.state.phase.word()),
+                false => "it was begun anew meanwhile".to_owned(),
+            };
             // Its last calls are not stored, so it is nothing to compare a replay with.
-            return Ok(self.store.end_run(&RunEnd { result_sha256: String::new(), ..end }).await?);
+            let end = RunEnd { result_sha256: String::new(), ..run_end(run, ended, "failed", why, false) };
+            self.store.end_run(&end).await?;
         }
-        let mut change = Change { journal: ended.pending, ..Change::default() };
-        let event = match ended.outcome {
+        Ok(())
+    }
+
+    /// What the outcome is for the project, with all that belongs to it; nothing where it is seen to already.
+    async fn meaning(
+        &self,
+        lease: &Lease,
+        run: &str,
+        ready: &Ready,
+        ended: &Ended,
+        inputs: &Inputs,
+        project: &Project,
+    ) -> Result<Option<(Event, Change)>> {
+        let failed = |why: String| Event::StepFailed { task: ready.step.task().map(str::to_owned), why };
+        let end = |outcome, detail: String, refund| run_end(run, ended, outcome, detail, refund);
+        let mut change = Change { journal: ended.pending.clone(), lease: Some(lease.clone()), ..Change::default() };
+        let event = match &ended.outcome {
             Outcome::HostFailed(why) => bail!("{why}"),
             Outcome::Asked { seq, fingerprint, question } => {
+                let (fingerprint, question) = (fingerprint.clone(), question.clone());
                 change.event = Some(("question", question.text.clone()));
-                change.asked = Some(Asked { run: run.to_owned(), seq, fingerprint, question: question.clone() });
+                change.asked = Some(Asked { run: run.to_owned(), seq: *seq, fingerprint, question: question.clone() });
                 Event::Asked(question)
             }
             Outcome::Suspended(pause) => {
                 change.event = Some(("paused", pause.to_string()));
-                Event::Paused(pause)
+                Event::Paused(pause.clone())
             }
             Outcome::Cancelled => {
                 self.gateway.settled(run, SETTLE_LIMIT).await;
@@ -248,7 +325,8 @@ impl Orchestrator {
                 self.store.end_run(&end("diverged", diverged.to_string(), true)).await?;
                 if self.store.diverged_runs(&project.id, &ready.name).await? < DIVERGENCES_MAX {
                     self.store.note(&project.id, "diverged", &diverged.to_string()).await?;
-                    return Ok(());
+                    self.store.hand_back(lease, false).await?;
+                    return Ok(None);
                 }
                 change.journal.clear();
                 failed(format!("the plugin does not repeat itself: {diverged}"))
@@ -260,7 +338,7 @@ impl Orchestrator {
                 failed(format!("the plugin was stopped: {why}"))
             }
             // The step begins anew when the provider is back, so what this run was charged is given back.
-            Outcome::Returned(Err(failure)) if is_outage(&failure) => {
+            Outcome::Returned(Err(failure)) if is_outage(failure) => {
                 let why = failure.to_string();
                 change.run_end = Some(end("failed", why.clone(), true));
                 change.event = Some(("paused", why.clone()));
@@ -275,14 +353,15 @@ impl Orchestrator {
                 let event = match (value, &ready.step) {
                     (Value::Summary(summary), Step::Implement { task, .. }) => {
                         change.files = Some(ended.overlay.files().clone());
-                        let summary = line(&summary, SUMMARY_CHARS_MAX);
+                        let summary = line(summary, SUMMARY_CHARS_MAX);
                         change.event = Some(("written", summary.clone()));
-                        Event::Implemented { task: task.clone(), base: inputs.accepted, tree: ended.overlay.sha256(), summary }
+                        let (base, tree) = (inputs.accepted.clone(), ended.overlay.sha256());
+                        Event::Implemented { task: task.clone(), base, tree, summary }
                     }
                     (Value::Verdict(verdict), Step::Verify { task, .. }) => {
-                        self.verified(&project, task, inputs, ended.overlay.files(), verdict, &mut change).await?
+                        self.verified(project, task, inputs, ended.overlay.files(), verdict.clone(), &mut change).await?
                     }
-                    (value, _) => understood(&project, value, &mut change).unwrap_or_else(failed),
+                    (value, _) => understood(project, value.clone(), &mut change).unwrap_or_else(failed),
                 };
                 let outcome = if matches!(event, Event::StepFailed { .. }) { "failed" } else { "done" };
                 change.run_end = Some(end(outcome, String::new(), false));
@@ -292,7 +371,19 @@ impl Orchestrator {
         if let Event::StepFailed { why, .. } = &event {
             change.event = Some(("failed", why.clone()));
         }
-        self.apply(&project, event, change).await.map(drop)
+        Ok(Some((event, change)))
+    }
+
+    /// Gives a step back that met a fault of the host, for a while; after too many of them an operator has to look.
+    pub(super) async fn give_back_faulty(&self, lease: &Lease, why: &str) -> Result<()> {
+        tracing::warn!("step {} of {} met a fault of the host: {why}", lease.step, lease.project);
+        if lease.faults + 1 < FAULTS_MAX {
+            return Ok(self.store.hand_back(lease, true).await?);
+        }
+        let project = self.store.project(&lease.project).await?;
+        let pause = Pause::Operator(line(why, SUMMARY_CHARS_MAX));
+        let change = Change { event: Some(("paused", pause.to_string())), lease: Some(lease.clone()), ..Change::default() };
+        self.apply_or_leave(&project, Event::Paused(pause), change).await
     }
 
     fn job(&self, project: &Project, step: &Step, task: Option<Task>, plugin: &Loaded, results: Vec<CheckResult>) -> Job {
@@ -312,14 +403,33 @@ impl Orchestrator {
             accepted: state.accepted(),
             attachments: Vec::new(),
             settings: settings.map(|settings| settings.clone().into_iter().collect()).unwrap_or_default(),
+            previous_brief: state.revision.as_ref().and_then(|revision| revision.before.brief.clone()),
+            change_request: state.revision.as_ref().map(|revision| revision.request.clone()),
         }
     }
 }
 
 /// Whether a step may still begin: while it waited for its turn, another one may have ended or paused the project, or the user.
-fn is_wanted(project: &Project) -> bool {
-    let stands = project.state.is_over() || matches!(project.state.phase, Phase::Paused(..));
-    !stands && !project.cancel_requested && !project.pause_requested
+fn is_wanted(project: &Project, lease: &Lease) -> bool {
+    project.state.steps().contains(&lease.step) && !project.cancel_requested && !project.pause_requested
+}
+
+/// Whether somebody else changed the project, or took the step, between a look and the commit.
+fn is_overtaken(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Conflict(_) | StoreError::LeaseLost(_)))
+}
+
+fn run_end(run: &str, ended: &Ended, outcome: &'static str, detail: String, refund: bool) -> RunEnd {
+    RunEnd {
+        run: run.to_owned(),
+        outcome,
+        detail,
+        fuel: ended.fuel,
+        memory_peak_bytes: ended.memory_peak_bytes,
+        host_calls: ended.host_calls,
+        refund,
+        result_sha256: result_sha256(ended),
+    }
 }
 
 /// What a returned brief or plan means, after the host's own look at it; or why it can't be used.
@@ -333,7 +443,8 @@ fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Ev
             problems => Err(format!("the brief is not sound: {}", problems.join("; "))),
         },
         Value::Plan(plan) => {
-            let problems = project.state.brief.as_ref().map(|brief| plan_problems(&plan, brief)).unwrap_or_default();
+            let whole = project.state.whole_plan(plan.clone());
+            let problems = project.state.brief.as_ref().map(|brief| plan_problems(&whole, brief)).unwrap_or_default();
             if !problems.is_empty() {
                 return Err(format!("the plan is not sound: {}", problems.join("; ")));
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// An epoch tick. Ten milliseconds are short enough that no run keeps the others waiting, and long enough to cost nothing.
 pub const EPOCH_TICK: Duration = Duration::from_millis(10);
-/// Runs of agents at one time; each waits for a model most of the time.
-pub const AGENT_RUNS_MAX: usize = 8;
+/// Runs of agents at one time; each waits for a model most of the time, and takes a few MiB.
+pub const AGENT_RUNS_MAX: usize = 64;
 /// Runs of the indexer at one time. A pool of its own, so that an agent that waits for the index can't keep it from running.
 pub const INDEXER_RUNS_MAX: usize = 2;
 /// Runs of runners at one time: they compute, so more than the cores would only wait.

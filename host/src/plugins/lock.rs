@@ -122,6 +122,17 @@ impl Pins {
         Ok(bytes)
     }
 
+    /// Keeps a version that another machine's runs began with. Its bytes must be what its digest says.
+    pub fn keep(&self, name: &str, digest: &str, bytes: &[u8]) -> Result<(), PluginError> {
+        let (path, found) = (self.path_of(digest), sha256(bytes));
+        if found != digest {
+            return Err(PluginError::WrongDigest { name: name.to_owned(), pinned: digest.to_owned(), found });
+        }
+        // Under a name of its own first, so that nobody reads half of it.
+        let partial = path.with_extension(format!("{}.partial", std::process::id()));
+        std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &path)).map_err(|error| PluginError::io(&path, error))
+    }
+
     /// The plugin that plays this role.
     pub fn for_world(&self, world: &str) -> Option<&OperatorEntry> {
         self.manifest.plugins.iter().find(|entry| entry.world == world)

@@ -1,9 +1,10 @@
 //! The centre: what a project is and what happens to it next. Values in, values out; nothing here does IO, knows the time or
 //! holds a lock.
 //!
-//! [`nouns`] names the things, [`plan`] says what a plan must be, [`state`] decides what an event changes and [`tasks`] what it
-//! makes of a task, [`evidence`] says what may be claimed of the result.
+//! [`nouns`] names the things, [`plan`] says what a plan must be, [`state`] decides what an event changes, [`tasks`] what it makes of
+//! a task and [`changes`] what of a user's second thoughts, [`evidence`] says what may be claimed of the result.
 
+pub mod changes;
 pub mod evidence;
 pub mod nouns;
 pub mod plan;
@@ -11,5 +12,5 @@ pub mod state;
 pub mod tasks;
 
 pub use nouns::*;
-pub use state::{Action, Event, Next, Pause, Phase, Ready, State, Step, decide};
+pub use state::{Action, DELIVER, Event, Next, Pause, Phase, Ready, State, Step, decide};
 pub use tasks::{Progress, TaskStatus};

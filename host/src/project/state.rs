@@ -2,6 +2,7 @@
 //! committed together with it; [`State::next`] says what is to be done, so that a host that starts again needs nothing but the
 //! stored state to go on.
 
+use super::changes::Revision;
 use super::nouns::{Answer, Brief, CheckResult, Plan, Question, Verdict};
 use super::tasks::{Progress, TaskStatus};
 use crate::ledger::NanoUsd;
@@ -107,6 +108,18 @@ pub struct State {
     pub limit: Option<NanoUsd>,
     /// Tries of the current step, for the steps that belong to no task.
     pub step_tries: u32,
+    /// A change that is being understood, planned or approved.
+    #[serde(default)]
+    pub revision: Option<Revision>,
+    /// Counts how often understanding and planning began anew, so that a step of one time is not taken for one of another.
+    #[serde(default)]
+    pub round: u32,
+    /// The class of model that understanding and planning use, whatever they ask for, if the user chose one.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// Test files of checks that a change made void.
+    #[serde(default)]
+    pub void_files: Vec<String>,
 }
 
 /// One call of one plugin export.
@@ -169,6 +182,9 @@ pub struct Ready {
     /// Names it uniquely within the project.
     pub name: String,
 }
+
+/// The name of the step that checks and hands over the whole.
+pub const DELIVER: &str = "deliver";
 
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,6 +256,22 @@ pub enum Event {
     Resumed,
     /// The user gives the task up that is stuck.
     GivenUp,
+    /// The user wants what could not be done tried again, by this class of model where one is named.
+    Retried(Option<String>),
+    /// The user wants something else than was asked for.
+    ChangeAsked {
+        /// In the user's words.
+        request: String,
+        /// The requirement that these words replace; none if they are about the whole.
+        requirement: Option<String>,
+    },
+    /// The user wants the project as it was when this task was accepted.
+    RolledBack {
+        /// The last task that stays.
+        task: String,
+        /// The tasks that were accepted after it.
+        undone: Vec<String>,
+    },
     /// The user stops it.
     Cancelled,
     /// Every task has come to its end, and this is what the checks did on the whole.
@@ -264,7 +296,12 @@ pub enum Action {
     },
     /// Give back what the task's runs were charged.
     Refund {
-        /// Which task.
+        /// The key of its runs.
+        key: String,
+    },
+    /// Forget what was accepted after this task.
+    RollBack {
+        /// The last task that stays.
         task: String,
     },
 }
@@ -290,6 +327,10 @@ impl State {
             ceiling: None,
             limit: None,
             step_tries: 0,
+            revision: None,
+            round: 0,
+            class: None,
+            void_files: Vec::new(),
         }
     }
 
@@ -301,8 +342,8 @@ impl State {
             return Next::Ask(question.clone());
         }
         match &self.phase {
-            Phase::Eliciting => Next::Run(vec![Ready { step: Step::Elicit, name: format!("elicit {}", self.step_tries + 1) }]),
-            Phase::Planning => Next::Run(vec![Ready { step: Step::MakePlan, name: format!("make-plan {}", self.step_tries + 1) }]),
+            Phase::Eliciting => Next::Run(vec![self.of_the_whole(Step::Elicit)]),
+            Phase::Planning => Next::Run(vec![self.of_the_whole(Step::MakePlan)]),
             Phase::Quoted => Next::Approve,
             Phase::Building => match self.ready() {
                 none if none.is_empty() => Next::Deliver,
@@ -312,8 +353,47 @@ impl State {
         }
     }
 
+    /// The names of the steps that can be taken now.
+    pub fn steps(&self) -> Vec<String> {
+        match self.next() {
+            Next::Run(ready) => ready.into_iter().map(|ready| ready.name).collect(),
+            Next::Deliver => vec![DELIVER.to_owned()],
+            Next::Ask(_) | Next::Approve | Next::Stop => Vec::new(),
+        }
+    }
+
+    /// The names of the steps whose result still counts: those that can be taken, or could if the project did not wait.
+    pub fn counting_steps(&self) -> Vec<String> {
+        match &self.phase {
+            Phase::Paused(_, before) => State { phase: (**before).clone(), ..self.clone() }.steps(),
+            _ => self.steps(),
+        }
+    }
+
+    /// Whether a step that is not wanted now may be wanted once more, so that its run is worth keeping.
+    pub fn may_return(&self, step: &str) -> bool {
+        let asked = State { question: None, ..self.clone() };
+        !self.is_over() && (asked.counting_steps().iter().any(|name| name == step) || self.ready().iter().any(|ready| ready.name == step))
+    }
+
+    fn of_the_whole(&self, step: Step) -> Ready {
+        let mut name = format!("{} {}", step.export(), self.step_tries + 1);
+        if self.round > 0 {
+            name.push_str(&format!(" (round {})", self.round + 1));
+        }
+        Ready { step, name }
+    }
+
+    /// The class of model that the user chose for this step.
+    pub fn class_of(&self, step: &Step) -> Option<String> {
+        match step.task() {
+            Some(task) => self.progress(task)?.class.clone(),
+            None => self.class.clone(),
+        }
+    }
+
     /// Whether tasks are written and judged, or would be if the project did not wait.
-    fn is_building(&self) -> bool {
+    pub(super) fn is_building(&self) -> bool {
         match &self.phase {
             Phase::Building => true,
             Phase::Paused(_, before) => **before == Phase::Building,
@@ -333,18 +413,18 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
     let mut actions = Vec::new();
     match (&state.phase, event) {
         (Phase::Eliciting, Event::Elicited(brief)) => {
-            new.brief = Some(brief);
+            new.brief = Some(state.with_known_ids(brief));
             new.enter(Phase::Planning);
         }
         (Phase::Eliciting | Phase::Planning, Event::Asked(question)) => new.question = Some(question),
         (Phase::Eliciting | Phase::Planning, Event::Answered(_)) if state.question.is_some() => new.question = None,
         (Phase::Planning, Event::Planned(plan)) => {
-            new.tasks = plan.tasks.iter().map(|_| Progress::new()).collect();
-            new.plan = Some(plan);
+            new.take_plan(plan);
             new.enter(Phase::Quoted);
         }
         (Phase::Quoted, Event::Approved(ceiling)) => {
             new.ceiling = Some(ceiling);
+            new.revision = None;
             actions.push(Action::SetCeiling(ceiling));
             new.enter(Phase::Building);
         }
@@ -377,7 +457,7 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
         (Phase::Eliciting | Phase::Planning, Event::StepFailed { why, .. }) => {
             new.step_tries += 1;
             new.question = None;
-            if new.step_tries >= STEP_TRIES_MAX {
+            if new.step_tries >= STEP_TRIES_MAX && !new.withdraw_change() {
                 new.enter(Phase::Failed(why));
             }
         }
@@ -402,7 +482,17 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             new.lose(position, why.clone(), &mut actions);
         }
         (Phase::Paused(_, before), Event::Resumed) => new.phase = (**before).clone(),
+        (Phase::Failed(_) | Phase::Paused(Pause::Stuck { .. }, _), Event::Retried(class)) => new.try_again(class.as_deref()),
+        (_, Event::ChangeAsked { request, requirement }) => {
+            new.begin_change(request, requirement).ok_or_else(|| unexpected(state, "a change"))?;
+        }
+        (_, Event::RolledBack { task, undone }) if state.can_go_back() => {
+            new.roll_back(&undone);
+            actions.push(Action::RollBack { task });
+        }
         (Phase::Delivered | Phase::Failed(_) | Phase::Cancelled, event) => return Err(unexpected(state, &format!("{event:?}"))),
+        // Who cancels a change keeps the project.
+        (_, Event::Cancelled) if new.withdraw_change() => {}
         (_, Event::Cancelled) => {
             new.question = None;
             new.phase = Phase::Cancelled;
@@ -417,7 +507,7 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
 }
 
 impl State {
-    fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.step_tries = 0;
         self.question = None;

@@ -37,6 +37,12 @@ pub struct Progress {
     /// How often another task had changed the same files meanwhile.
     #[serde(default)]
     pub conflicts: u32,
+    /// How often it was begun anew, by a change, a rollback or a retry.
+    #[serde(default)]
+    pub generation: u32,
+    /// The class of model that works on it, whatever the agents ask for, if the user chose one.
+    #[serde(default)]
+    pub class: Option<String>,
 }
 
 /// Where a task is.
@@ -73,7 +79,14 @@ impl Progress {
             rejected: None,
             step_tries: 0,
             conflicts: 0,
+            generation: 0,
+            class: None,
         }
+    }
+
+    /// Begun anew, with nothing of what was tried before.
+    pub(super) fn anew(&self) -> Progress {
+        Progress { generation: self.generation + 1, ..Progress::new() }
     }
 }
 
@@ -92,9 +105,20 @@ impl State {
             if progress.conflicts > 0 {
                 name.push_str(&format!(".{}", progress.conflicts + 1));
             }
+            if progress.generation > 0 {
+                name.push_str(&format!(" (anew {})", progress.generation));
+            }
             Some(Ready { step, name })
         });
         ready.collect()
+    }
+
+    /// What names a task's runs and their budget: a task that was begun anew has others.
+    pub fn task_key(&self, task: &str) -> String {
+        match self.progress(task) {
+            Some(progress) if progress.generation > 0 => format!("{task} (anew {})", progress.generation),
+            _ => task.to_owned(),
+        }
     }
 
     fn has_all(&self, needed: &[String]) -> bool {
@@ -234,7 +258,7 @@ impl State {
     pub(super) fn lose(&mut self, position: usize, why: String, actions: &mut Vec<Action>) {
         self.tasks[position].status = TaskStatus::Failed(why);
         if let Some(plan) = &self.plan {
-            actions.push(Action::Refund { task: plan.tasks[position].id.clone() });
+            actions.push(Action::Refund { key: self.task_key(&plan.tasks[position].id) });
         }
         self.skip_dependants();
     }

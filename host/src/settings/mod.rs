@@ -23,6 +23,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_DATA_DIR", "data_dir"),
     ("ATELIER_LOG", "log"),
     ("ATELIER_DATABASE_URL", "database_url"),
+    ("ATELIER_WORKER_SLOTS", "worker_slots"),
+    ("ATELIER_QUEUE_MAX", "queue_max"),
     ("ATELIER_PARALLEL_TASKS", "parallel_tasks"),
     ("ATELIER_MASTER_KEYS", "master_keys"),
     ("ATELIER_MASTER_KEYS_FILE", "master_keys_file"),
@@ -48,7 +50,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// How the settings end that are numbers; the others are texts, amounts among them.
-const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks"];
+const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "queue_max", "worker_slots"];
 
 /// Everything that can be set.
 #[derive(Debug, Deserialize)]
@@ -62,6 +64,10 @@ pub struct Settings {
     pub database_url: Option<SecretString>,
     /// `ATELIER_PARALLEL_TASKS`: tasks of one project that are worked on at one time, where the plan lets them. Default 4.
     pub parallel_tasks: usize,
+    /// `ATELIER_WORKER_SLOTS`: steps that `atelier serve` works on at one time; most of a step's time is a model's. Default 32.
+    pub worker_slots: usize,
+    /// `ATELIER_QUEUE_MAX`: steps that may wait for a worker before no project is begun any more. Default 10,000.
+    pub queue_max: u64,
     /// `ATELIER_MASTER_KEYS`: what the providers' keys are sealed with: `ID:BASE64`, the one that seals first, older ones after it,
     /// separated by commas. Default: what is in `master_keys_file`.
     pub master_keys: Option<SecretString>,
@@ -107,6 +113,8 @@ struct Defaults {
     data_dir: &'static str,
     log: &'static str,
     parallel_tasks: usize,
+    worker_slots: usize,
+    queue_max: u64,
     model: ModelDefaults,
     budget: BudgetSettings,
 }
@@ -129,6 +137,8 @@ impl Settings {
             data_dir: ".atelier",
             log: "warn",
             parallel_tasks: 4,
+            worker_slots: 32,
+            queue_max: 10_000,
             model: ModelDefaults { first_byte_timeout_s: 300, idle_timeout_s: 60 },
             budget: BudgetSettings::default(),
         };
@@ -144,12 +154,18 @@ impl Settings {
             };
         }
         let settings: Settings = figment.extract().map_err(|error| SettingsError(error.to_string()))?;
-        settings.budget.amounts()?;
-        if !(1..=AGENT_RUNS_MAX).contains(&settings.parallel_tasks) {
-            return Err(SettingsError(format!("ATELIER_PARALLEL_TASKS is {}; it must be 1 to {AGENT_RUNS_MAX}", settings.parallel_tasks)));
-        }
-        settings.check_models()?;
+        settings.check()?;
         Ok(settings)
+    }
+
+    /// Whether what is set makes sense together.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        self.budget.amounts()?;
+        let runs = [("ATELIER_PARALLEL_TASKS", self.parallel_tasks), ("ATELIER_WORKER_SLOTS", self.worker_slots)];
+        if let Some((name, value)) = runs.into_iter().find(|(_, value)| !(1..=AGENT_RUNS_MAX).contains(value)) {
+            return Err(SettingsError(format!("{name} is {value}; it must be 1 to {AGENT_RUNS_MAX}")));
+        }
+        self.check_models()
     }
 }
 

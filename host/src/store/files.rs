@@ -29,6 +29,23 @@ impl Store {
         Ok(tree_sha256(files))
     }
 
+    /// Stores bytes by their digest.
+    pub async fn save_blob(&self, bytes: &[u8]) -> Result<()> {
+        transaction!(self, |tx| async {
+            query("insert into blob (sha256, bytes) values ($1, $2) on conflict do nothing")
+                .bind(sha256(bytes))
+                .bind(bytes.to_vec())
+                .later(&mut tx);
+            Ok(())
+        })
+    }
+
+    /// The bytes with this digest.
+    pub async fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>> {
+        let row = query("select bytes from blob where sha256 = $1").bind(digest).optional(&mut self.read().await?).await?;
+        Ok(row.map(|row| row.get("bytes")))
+    }
+
     /// The files of a tree.
     pub async fn files(&self, tree: &str) -> Result<Files> {
         let mut read = self.read().await?;
@@ -72,6 +89,16 @@ pub(super) async fn save(tx: &mut Tx, files: &Files) -> Result<()> {
     query("insert into tree (sha256, entries) values ($1, $2) on conflict do nothing")
         .bind(tree_sha256(files))
         .bind(to_json(&tree_entries(files)))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets what was accepted after this task. The files themselves stay, for runs that began from them.
+pub(super) async fn forget_after(tx: &mut Tx, project: &str, task: &str) -> Result<()> {
+    query("delete from snapshot where project = $1 and number > (select max(number) from snapshot where project = $1 and task = $2)")
+        .bind(project)
+        .bind(task)
         .execute(tx)
         .await?;
     Ok(())

@@ -26,9 +26,16 @@ impl Store {
         Ok(row.map_or((0, String::new()), |row| (row.get("generation"), row.get("tree"))))
     }
 
-    /// Replaces what is known of these files (`None`: the file is gone) and moves on to the next generation.
-    pub async fn update_index(&self, project: &str, tree: &str, files: &BTreeMap<String, Option<FileIndex>>) -> Result<()> {
-        transaction!(self, |tx| update(&mut tx, project, tree, files))
+    /// Replaces what is known of these files (`None`: the file is gone) and moves on to the next generation. What was made for another
+    /// generation than there is changes nothing: another worker was first, and whoever needs the index looks at it again.
+    pub async fn update_index(
+        &self,
+        project: &str,
+        before: &str,
+        tree: &str,
+        files: &BTreeMap<String, Option<FileIndex>>,
+    ) -> Result<()> {
+        transaction!(self, |tx| update(&mut tx, project, before, tree, files))
     }
 
     /// Chunks that match some of the words, best first.
@@ -118,7 +125,19 @@ impl Store {
     }
 }
 
-async fn update(tx: &mut Tx, project: &str, tree: &str, files: &BTreeMap<String, Option<FileIndex>>) -> Result<()> {
+async fn update(tx: &mut Tx, project: &str, before: &str, tree: &str, files: &BTreeMap<String, Option<FileIndex>>) -> Result<()> {
+    let moved = query(
+        "insert into index_state (project, generation, tree) values ($1, 1, $2)
+         on conflict (project) do update set generation = index_state.generation + 1, tree = $2 where index_state.tree = $3",
+    )
+    .bind(project)
+    .bind(tree)
+    .bind(before)
+    .execute(tx)
+    .await?;
+    if moved == 0 {
+        return Ok(());
+    }
     for (path, index) in files {
         query("delete from chunk where project = $1 and path_raw = $2").bind(project).bind(path).execute(tx).await?;
         query("delete from symbol where project = $1 and path = $2").bind(project).bind(path).execute(tx).await?;
@@ -150,13 +169,5 @@ async fn update(tx: &mut Tx, project: &str, tree: &str, files: &BTreeMap<String,
                 .await?;
         }
     }
-    query(
-        "insert into index_state (project, generation, tree) values ($1, 1, $2)
-         on conflict (project) do update set generation = index_state.generation + 1, tree = $2",
-    )
-    .bind(project)
-    .bind(tree)
-    .execute(tx)
-    .await?;
     Ok(())
 }

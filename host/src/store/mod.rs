@@ -1,7 +1,7 @@
 //! Everything that outlives a process, in one SQLite file or in a PostgreSQL database. The only code that speaks SQL.
 //!
-//! One noun per file: [`projects`], [`runs`] (with the journal of host calls), [`ledger`], [`keys`], [`files`], [`index`],
-//! [`presence`] (which processes live), [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
+//! One noun per file: [`projects`], [`steps`] (what can be done of them, and by whom it is done), [`runs`] (with the journal of host
+//! calls), [`ledger`], [`keys`], [`files`], [`index`], [`presence`] (which processes live), [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
 
 pub mod audit;
 pub mod files;
@@ -12,11 +12,16 @@ pub mod presence;
 pub mod projects;
 pub mod runs;
 mod sql;
+pub mod steps;
 
 use crate::ledger::{AMOUNT_MAX, NanoUsd};
+pub use sql::listen::Listening;
 use sql::{Database, Read, Tx, query, query_made};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::SystemTime;
+use tokio::sync::watch;
 
 /// The database's file in the data directory.
 const FILE_NAME: &str = "atelier.sqlite";
@@ -28,6 +33,10 @@ pub struct Store {
     /// The folder with the lock files, for a database that is a file.
     directory: Option<PathBuf>,
     policy: Policy,
+    /// Counts how often this process took steps.
+    claims: Arc<AtomicI64>,
+    /// Changes when there may be something to do.
+    work: watch::Sender<()>,
 }
 
 /// What the operator allows, as far as the database keeps to it.
@@ -39,11 +48,15 @@ pub struct Policy {
     pub pause_percent: u32,
     /// How many model calls a project may make.
     pub calls_per_project: i64,
+    /// How many steps of one project are worked on at one time.
+    pub parallel_tasks: usize,
+    /// How many steps may wait for a worker before no project is begun any more.
+    pub queue_max: u64,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { refund_limit: AMOUNT_MAX, pause_percent: 100, calls_per_project: i64::MAX }
+        Policy { refund_limit: AMOUNT_MAX, pause_percent: 100, calls_per_project: i64::MAX, parallel_tasks: 4, queue_max: u64::MAX }
     }
 }
 
@@ -56,6 +69,21 @@ pub enum StoreError {
     /// Somebody else changed it first.
     #[error("project `{0}` was changed by another process; try again")]
     Conflict(String),
+    /// Somebody else has the step by now.
+    #[error("another worker took over the step {0}; what this one did meanwhile is not kept")]
+    LeaseLost(String),
+    /// More waits than the workers can do soon.
+    #[error(
+        "{waiting} steps wait for a worker, the first for {seconds} s, and at most {max} may; nothing was begun. Try again later, or start more workers (`atelier serve`)"
+    )]
+    Crowded {
+        /// Steps that wait.
+        waiting: u64,
+        /// How long the first has.
+        seconds: i64,
+        /// How many may.
+        max: u64,
+    },
     /// A ceiling that was passed already.
     #[error("{spent} are spent already; choose a ceiling above that")]
     CeilingBelowSpent {
@@ -169,12 +197,42 @@ impl Store {
     /// Opens the file of this data directory, making and migrating it where needed.
     pub async fn open_file(directory: &Path) -> Result<Store> {
         let sqlite = sql::sqlite::Sqlite::open(&directory.join(FILE_NAME)).await?;
-        Ok(Store { database: Database::Sqlite(sqlite), directory: Some(directory.to_owned()), policy: Policy::default() })
+        Ok(Store::new(Database::Sqlite(sqlite), Some(directory.to_owned())))
     }
 
     /// Connects to a PostgreSQL database, making and migrating its tables where needed.
     pub async fn open_server(url: &str) -> Result<Store> {
-        Ok(Store { database: Database::Postgres(sql::postgres::open(url).await?), directory: None, policy: Policy::default() })
+        Ok(Store::new(Database::Postgres(sql::postgres::open(url).await?), None))
+    }
+
+    fn new(database: Database, directory: Option<PathBuf>) -> Store {
+        Store { database, directory, policy: Policy::default(), claims: Arc::default(), work: watch::Sender::new(()) }
+    }
+
+    /// Whether other machines can work on the same projects.
+    pub fn is_shared(&self) -> bool {
+        self.directory.is_none()
+    }
+
+    /// Hears when there may be something to do. Whoever waits looks from time to time all the same: another process may have been
+    /// unable to say so.
+    pub fn work(&self) -> watch::Receiver<()> {
+        self.work.subscribe()
+    }
+
+    fn wake(&self) {
+        self.work.send_replace(());
+    }
+
+    /// Hears from other processes as well, as long as the result is kept; `None` where the database can't tell.
+    pub async fn listen(&self) -> Result<Option<Listening>> {
+        match &self.database {
+            Database::Sqlite(_) => Ok(None),
+            Database::Postgres(pool) => {
+                let work = self.work.clone();
+                sql::listen::listen(pool, steps::CHANNEL, move || work.send_replace(())).await.map(Some)
+            }
+        }
     }
 
     /// The same database under this policy.

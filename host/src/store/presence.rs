@@ -6,22 +6,14 @@
 //! take a living hold away.
 
 use super::sql::{Database, Speak, postgres::Session};
-use super::{Result, Store, StoreError, Tx, ledger, now_ms, query, transaction};
+use super::{Result, Store, StoreError, Tx, ledger, now_ms, query, steps, transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-/// Locked by the one process that works on projects.
+/// Locked by the one process that works on the projects of a file.
 const WORKER_LOCK: &str = "worker.lock";
 /// One lock file for each process that may hold money.
 const BOOTS: &str = "boots";
-/// What the advisory lock of the one worker is made from.
-const WORKER: &str = "atelier worker";
-
-/// A server notices a little after the operating system that a process was killed. It is given so many looks, so far apart.
-const FAREWELL_LOOKS: u32 = 20;
-const FAREWELL_INTERVAL: Duration = Duration::from_millis(100);
-
 /// A living process. Dropping it says that it ended.
 #[derive(Debug)]
 pub struct Boot {
@@ -33,7 +25,7 @@ pub struct Boot {
 /// The right to work on projects.
 #[derive(Debug)]
 pub struct Worker {
-    _lock: Lock,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -43,18 +35,13 @@ enum Lock {
 }
 
 impl Store {
-    /// The right to work on projects; `None` while another process has it.
-    pub async fn become_worker(&self) -> Result<Option<Worker>> {
-        let Some(directory) = &self.directory else {
-            for _ in 0..FAREWELL_LOOKS {
-                if let Some(lock) = self.lock_session(WORKER).await? {
-                    return Ok(Some(Worker { _lock: lock }));
-                }
-                tokio::time::sleep(FAREWELL_INTERVAL).await;
-            }
-            return Ok(None);
-        };
-        Ok(lock_file(&directory.join(WORKER_LOCK))?.map(|file| Worker { _lock: Lock::File { _held: file } }))
+    /// The right to work on projects. A file is worked on by one process at a time, so `None` while another one does; a server's
+    /// database by any number.
+    pub fn become_worker(&self) -> Result<Option<Worker>> {
+        match &self.directory {
+            Some(directory) => Ok(lock_file(&directory.join(WORKER_LOCK))?.map(|file| Worker { _lock: Some(file) })),
+            None => Ok(Some(Worker { _lock: None })),
+        }
     }
 
     /// Registers this process as one that may hold money.
@@ -90,21 +77,8 @@ impl Store {
     /// Ends what dead processes left open, and says how many holds those were.
     pub async fn recover_dead(&self) -> Result<u32> {
         let mut recovered = 0;
-        for boot in self.boots_with_holds().await? {
+        for boot in self.boots_at_work().await? {
             recovered += self.recover(&boot).await?;
-        }
-        Ok(recovered)
-    }
-
-    /// The same for the one worker: whoever held money before it is dead or about to be, as far as the server has noticed.
-    pub async fn recover_before_work(&self) -> Result<u32> {
-        let mut recovered = self.recover_dead().await?;
-        for _ in 0..FAREWELL_LOOKS {
-            if self.boots_with_holds().await?.is_empty() {
-                break;
-            }
-            tokio::time::sleep(FAREWELL_INTERVAL).await;
-            recovered += self.recover_dead().await?;
         }
         Ok(recovered)
     }
@@ -115,14 +89,15 @@ impl Store {
             if self.lives(&mut tx, boot).await? {
                 return Ok(0);
             }
+            steps::free_steps(&mut tx, boot);
             ledger::recover(&mut tx, boot).await
         })
     }
 
-    /// Boots with open holds whose process lives.
+    /// Boots with open holds or steps whose process lives.
     pub async fn living_boots(&self) -> Result<Vec<String>> {
         let mut living = Vec::new();
-        for boot in self.boots_with_holds().await? {
+        for boot in self.boots_at_work().await? {
             let mut tx = self.begin().await?;
             if self.lives(&mut tx, &boot).await? {
                 living.push(boot);
@@ -132,10 +107,13 @@ impl Store {
         Ok(living)
     }
 
-    async fn boots_with_holds(&self) -> Result<Vec<String>> {
-        query("select distinct boot from hold where state in ('reserved', 'dispatched') order by boot")
-            .scalars(&mut self.read().await?)
-            .await
+    async fn boots_at_work(&self) -> Result<Vec<String>> {
+        query(
+            "select boot from hold where state in ('reserved', 'dispatched') union select owner from step where owner is not null
+             union select boot from worker order by 1",
+        )
+        .scalars(&mut self.read().await?)
+        .await
     }
 
     /// Whether the boot's lock is held. In PostgreSQL a free one is taken until the transaction ends, so that nobody else recovers the

@@ -2,6 +2,7 @@
 //! end of the run that caused it, its files and its money commit together or not at all.
 
 use super::runs::{JournalRow, RunEnd, flush};
+use super::steps::{self, Lease};
 use super::{Policy, Result, Store, StoreError, Tx, files, from_json, ledger, now_ms, query, to_json, transaction};
 use crate::ledger::NanoUsd;
 use crate::project::{Action, Answer, Question, State};
@@ -99,6 +100,8 @@ pub struct Change {
     pub answered: Option<Answer>,
     /// For people who watch: kind and text.
     pub event: Option<(&'static str, String)>,
+    /// The step that came to its end with it. If somebody else has that by now, nothing of this happens.
+    pub lease: Option<Lease>,
 }
 
 impl Store {
@@ -106,8 +109,8 @@ impl Store {
     pub async fn create_project(&self, id: &str, wallet: &str, state: &State, limit: NanoUsd) -> Result<()> {
         transaction!(self, |tx| async {
             query(
-                "insert into project (id, wallet, idea, title, phase, state, version, created_ms, updated_ms)
-                 values ($1, $2, $3, $4, $5, $6, 1, $7, $7)",
+                "insert into project (id, wallet, idea, title, phase, state, version, has_steps, created_ms, updated_ms)
+                 values ($1, $2, $3, $4, $5, $6, 1, 1, $7, $7)",
             )
             .bind(id)
             .bind(wallet)
@@ -120,8 +123,20 @@ impl Store {
             .await?;
             let budget = ledger::project_budget(id);
             ledger::open_budget(&mut tx, &budget, "project", None, limit).await?;
-            ledger::limit_calls(&mut tx, &budget, self.policy.calls_per_project).await
-        })
+            ledger::limit_calls(&mut tx, &budget, self.policy.calls_per_project).await?;
+            steps::write(&mut tx, self.policy.parallel_tasks, id, wallet, state).await
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Refuses a new project while more steps wait than the operator wants.
+    pub async fn admit(&self) -> Result<()> {
+        let (queue, max) = (self.queue().await?, self.policy.queue_max);
+        match queue.waiting {
+            waiting if waiting >= max => Err(StoreError::Crowded { waiting, seconds: queue.oldest_ms / 1_000, max }),
+            _ => Ok(()),
+        }
     }
 
     /// The project with this id.
@@ -169,7 +184,9 @@ impl Store {
 
     /// Makes one change. Fails with [`StoreError::Conflict`] if the project is no longer as it was read.
     pub async fn commit(&self, project: &Project, state: &State, change: Change) -> Result<Project> {
-        transaction!(self, |tx| commit(&mut tx, self.policy, project, state, &change))?;
+        if transaction!(self, |tx| commit(&mut tx, self.policy, project, state, &change))? {
+            self.wake();
+        }
         Ok(Project { state: state.clone(), version: project.version + 1, ..project.clone() })
     }
 
@@ -244,9 +261,11 @@ impl Store {
     }
 }
 
-async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, change: &Change) -> Result<()> {
+/// Whether there is something new to do.
+async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, change: &Change) -> Result<bool> {
     let changed = query(
-        "update project set state = $1, phase = $2, title = $3, version = version + 1, updated_ms = $4 where id = $5 and version = $6",
+        "update project set state = $1, phase = $2, title = $3, version = version + 1, has_steps = 1, updated_ms = $4
+         where id = $5 and version = $6",
     )
     .bind(to_json(state))
     .bind(state.phase.word())
@@ -259,6 +278,10 @@ async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, c
     if changed != 1 {
         return Err(StoreError::Conflict(project.id.clone()));
     }
+    if let Some(lease) = &change.lease {
+        steps::finish(tx, lease).await?;
+    }
+    let is_new = steps::write(tx, policy.parallel_tasks, &project.id, &project.wallet, state).await?;
     flush(tx, &change.journal);
     if let Some(files) = &change.files {
         files::save(tx, files).await?;
@@ -283,14 +306,15 @@ async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, c
     if let Some((kind, text)) = &change.event {
         append_event(tx, &project.id, kind, text).await?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 async fn act(tx: &mut Tx, policy: Policy, project: &Project, action: &Action) -> Result<()> {
     match action {
         Action::SetCeiling(ceiling) => ledger::set_ceiling(tx, policy, &project.id, *ceiling).await,
         Action::Accept { task, title, summary, tree } => files::snapshot(tx, &project.id, task, title, summary, tree).await,
-        Action::Refund { task } => ledger::refund_task(tx, policy.refund_limit, &project.id, task).await,
+        Action::Refund { key } => ledger::refund_task(tx, policy.refund_limit, &project.id, key).await,
+        Action::RollBack { task } => files::forget_after(tx, &project.id, task).await,
     }
 }
 

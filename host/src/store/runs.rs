@@ -1,6 +1,7 @@
 //! Runs and the journal of their host calls. A run is one step of one project, stable across replays; the journal holds what
 //! the host answered, so that a host that starts again can lead a fresh instance to the same point.
 
+use super::steps::Lease;
 use super::{Result, Store, Tx, now_ms, query, transaction};
 use crate::ledger::NanoUsd;
 
@@ -70,6 +71,8 @@ pub struct NewRun<'a> {
     pub task_limit: NanoUsd,
     /// What it may spend itself.
     pub run_limit: NanoUsd,
+    /// The right to work on the step, where workers share the work.
+    pub lease: Option<&'a Lease>,
 }
 
 /// How a run ended.
@@ -138,12 +141,24 @@ pub struct RunRecord {
 impl Store {
     /// The open run of this step with its journal, one more incarnation counted. A run stays with the plugin version that it began with;
     /// where that is not kept any more, the run is closed, since its journal can't lead another version to the same point.
-    pub async fn resume_run(&self, project: &str, step: &str, keeps: impl Fn(&str) -> bool) -> Result<Option<(Run, Vec<JournalRow>)>> {
-        let Some(run) = transaction!(self, |tx| resume(&mut tx, self.policy.refund_limit, project, step, &keeps))? else {
+    ///
+    /// Calls that an earlier worker left open end here: nobody will see their answers.
+    pub async fn resume_run(&self, lease: &Lease, keeps: impl Fn(&str) -> bool) -> Result<Option<(Run, Vec<JournalRow>)>> {
+        let Some(run) = transaction!(self, |tx| resume(&mut tx, self.policy.refund_limit, lease, &keeps))? else {
             return Ok(None);
         };
         let journal = self.journal(&run.id).await?;
         Ok(Some((run, journal)))
+    }
+
+    /// The plugin version with which the open run of a step began, if there is one.
+    pub async fn version_of_open_run(&self, lease: &Lease) -> Result<Option<String>> {
+        let rows = query("select plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
+            .bind(&lease.project)
+            .bind(&lease.step)
+            .scalars(&mut self.read().await?)
+            .await?;
+        Ok(rows.into_iter().next())
     }
 
     /// What the host answered to a run so far.
@@ -221,11 +236,12 @@ impl Store {
     }
 }
 
-async fn resume(tx: &mut Tx, refund_limit: NanoUsd, project: &str, step: &str, keeps: &impl Fn(&str) -> bool) -> Result<Option<Run>> {
+async fn resume(tx: &mut Tx, refund_limit: NanoUsd, lease: &Lease, keeps: &impl Fn(&str) -> bool) -> Result<Option<Run>> {
+    super::steps::check(tx, Some(lease)).await?;
     let open =
         query("select id, base_tree, inputs, incarnations, plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
-            .bind(project)
-            .bind(step)
+            .bind(&lease.project)
+            .bind(&lease.step)
             .optional(tx)
             .await?;
     let Some(row) = open else { return Ok(None) };
@@ -236,6 +252,7 @@ async fn resume(tx: &mut Tx, refund_limit: NanoUsd, project: &str, step: &str, k
         plugin_sha256: row.get("plugin_sha256"),
         incarnations: row.get::<u32>("incarnations") + 1,
     };
+    super::ledger::recover_run(tx, &run.id).await?;
     if !keeps(&run.plugin_sha256) {
         query("update run set outcome = 'failed', detail = 'its plugin version is not kept any more', ended_ms = $1 where id = $2")
             .bind(now_ms())
@@ -252,11 +269,13 @@ async fn insert(tx: &mut Tx, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
     if tx.is_shared() {
         query("select id from project where id = $1 for update").bind(new.project).later(tx);
     }
+    super::steps::check(tx, new.lease).await?;
     let number: i64 = query("select coalesce(max(number), 0) + 1 from run where project = $1").bind(new.project).scalar(tx).await?;
     let id = format!("{}.{number}", new.project);
     query(
-        "insert into run (id, project, number, step, task, attempt, plugin, plugin_sha256, base_tree, inputs, outcome, incarnations, created_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', 1, $11)",
+        "insert into run (id, project, number, step, task, attempt, plugin, plugin_sha256, base_tree, inputs, outcome, incarnations,
+                          created_ms, waited_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', 1, $11, $12)",
     )
     .bind(&id)
     .bind(new.project)
@@ -269,6 +288,7 @@ async fn insert(tx: &mut Tx, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
     .bind(new.base_tree)
     .bind(inputs)
     .bind(now_ms())
+    .bind(new.lease.map_or(0, |lease| lease.waited_ms))
     .later(tx);
     let project = super::ledger::project_budget(new.project);
     let parent = match new.task {

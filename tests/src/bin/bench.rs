@@ -201,7 +201,7 @@ async fn bare_index(engine: &Engine, pre: &api::indexer::IndexerPre<()>, text: &
 }
 
 fn context(plugin: &Loaded, services: &Services, job: Job, export: &str) -> Context {
-    let owner = Owner { project: "bench".to_owned(), run: "bench".to_owned(), wallet: "bench".to_owned() };
+    let owner = Owner { project: "bench".to_owned(), run: "bench".to_owned(), wallet: "bench".to_owned(), lease: None, class: None };
     Context::new(owner, plugin.limits, plugin.granted(export), job, Overlay::default(), services.clone(), Vec::new())
 }
 
@@ -258,6 +258,7 @@ async fn metered_call(app: &atelier_host::app::App, gateway: &Arc<Gateway>, serv
         base_tree: "",
         task_limit: NanoUsd(i64::MAX / 8),
         run_limit: NanoUsd(i64::MAX / 8),
+        lease: None,
     };
     let run = store.begin_run(&new, "").await?.id;
     store.register_boot("bench").await?;
@@ -284,7 +285,7 @@ async fn metered_call(app: &atelier_host::app::App, gateway: &Arc<Gateway>, serv
         seq += 1;
         let request = Request { class: "coder".to_owned(), messages: messages.clone(), max_output_tokens: 100, stop: vec![] };
         let context =
-            CallContext { run: run.clone(), seq, fingerprint: "f".to_owned(), wallet: "bench".to_owned(), budget: run_budget(&run) };
+            CallContext { run: run.clone(), seq, fingerprint: "f".to_owned(), wallet: "bench".to_owned(), budget: run_budget(&run), lease: None };
         let gateway = gateway.clone();
         async move {
             gateway.complete(context, request, &mut Vec::new()).await?;

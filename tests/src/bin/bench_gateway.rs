@@ -204,7 +204,7 @@ impl Meter {
         let (run, seq) = (self.runs[client].clone(), self.seq.fetch_add(1, Ordering::Relaxed));
         let request = Request { class: "coder".to_owned(), messages: vec![message()], max_output_tokens: MAX_TOKENS, stop: vec![] };
         let wallet = run.split('.').next().unwrap_or_default().to_owned();
-        let context = CallContext { budget: run_budget(&run), run, seq, fingerprint: "f".to_owned(), wallet };
+        let context = CallContext { lease: None, budget: run_budget(&run), run, seq, fingerprint: "f".to_owned(), wallet };
         Ok(self.gateway.complete(context, request, &mut Vec::new()).await?)
     }
 
@@ -234,6 +234,7 @@ async fn open(app: &App, name: &str, limit: NanoUsd) -> Result<String> {
         base_tree: "",
         task_limit: limit,
         run_limit: limit,
+        lease: None,
     };
     Ok(store.begin_run(&new, "").await?.id)
 }

@@ -83,7 +83,7 @@ async fn build(parallel: usize) -> Result<f64> {
     let app = home.app(&workshop.server.url).await;
     let project = begin(&app, "parts").await;
     let ceiling = app.orchestrator.quote(&project).await?.ceiling;
-    let project = app.orchestrator.approve(&project, ceiling).await?;
+    let project = app.control.approve(&project, ceiling).await?;
     let began = Instant::now();
     let project = app.orchestrator.advance(project).await?;
     let seconds = began.elapsed().as_secs_f64();
@@ -160,7 +160,7 @@ fn rss_mib() -> f64 {
 async fn one(app: &App) -> Result<()> {
     let project = begin(app, "parts").await;
     let ceiling = app.orchestrator.quote(&project).await.context("a quote")?.ceiling;
-    let project = app.orchestrator.approve(&project, ceiling).await?;
+    let project = app.control.approve(&project, ceiling).await?;
     let project = app.orchestrator.advance(project).await?;
     ensure!(project.state.phase == Phase::Delivered, "{:?}", project.state.phase);
     Ok(())

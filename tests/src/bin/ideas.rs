@@ -148,14 +148,14 @@ async fn run(names: &[String]) -> Result<bool> {
 async fn build(app: &App, idea: &Idea) -> Result<Row> {
     let started = Instant::now();
     let orchestrator = &app.orchestrator;
-    let mut project = orchestrator.create("local", &idea.text, None).await?;
+    let mut project = app.control.create("local", &idea.text, None).await?;
     loop {
         project = orchestrator.advance(project).await?;
         match project.state.next() {
-            Next::Ask(_) => project = orchestrator.answer(&project, Answer::Enough).await?,
+            Next::Ask(_) => project = app.control.answer(&project, Answer::Enough).await?,
             Next::Approve => {
                 let ceiling = orchestrator.quote(&project).await?.ceiling;
-                project = orchestrator.approve(&project, ceiling).await?;
+                project = app.control.approve(&project, ceiling).await?;
             }
             _ => break,
         }

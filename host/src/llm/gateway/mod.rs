@@ -16,6 +16,7 @@ use crate::project::{Pause, Refusal};
 use crate::settings::Settings;
 use crate::settings::models::own;
 use crate::store::runs::JournalRow;
+use crate::store::steps::Lease;
 use crate::store::{Store, StoreError};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +63,8 @@ pub struct CallContext {
     pub wallet: String,
     /// The innermost budget.
     pub budget: String,
+    /// The right to work on the run's step, where workers share the work.
+    pub lease: Option<Lease>,
 }
 
 impl Gateway {
@@ -84,6 +87,11 @@ impl Gateway {
         })
     }
 
+    /// The process that its holds and steps belong to.
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+
     /// The most that a request would hold.
     pub async fn quote(&self, request: &Request) -> Result<NanoUsd, Refusal> {
         let models = self.settings.models_of(&request.class);
@@ -101,7 +109,7 @@ impl Gateway {
         request: Request,
         pending: &mut Vec<JournalRow>,
     ) -> Result<Completion, StoreError> {
-        if self.closing.load(Ordering::Relaxed) {
+        if self.is_closing() {
             return Ok(Completion::Suspended(Pause::User));
         }
         let (stop, stopped) = watch::channel(false);
@@ -134,6 +142,11 @@ impl Gateway {
     /// Begins no call any more; runs that ask for one are suspended. Calls under way go on.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does so.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Waits until this run has no call under way, for a bounded time.

@@ -194,14 +194,14 @@ impl Gateway {
             patient: true,
         };
         failpoint::reach("before hold");
-        let mut reserved = self.store.reserve(&self.boot, &ask).await?;
+        let mut reserved = self.store.reserve(&self.boot, context.lease.as_ref(), &ask).await?;
         let began = Instant::now();
         while reserved == Reserved::OthersHold {
             if is_left(stopped, OTHERS_INTERVAL).await {
                 return Ok(Hold::Not(Sent::Left { held: None }));
             }
             (ask.at_ms, ask.patient) = (now_ms(), began.elapsed() < OTHERS_WAIT_MAX);
-            reserved = self.store.reserve(&self.boot, &ask).await?;
+            reserved = self.store.reserve(&self.boot, context.lease.as_ref(), &ask).await?;
         }
         let pause = match reserved {
             Reserved::OthersHold => Pause::Provider("other calls hold what this one needs".to_owned()),

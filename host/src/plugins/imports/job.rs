@@ -47,14 +47,12 @@ impl job::Host for Context {
         Ok(self.job.accepted.iter().cloned().map(Into::into).collect())
     }
 
-    /// Changing a delivered project is not offered yet.
     async fn previous_brief(&mut self) -> Result<Option<types::Brief>> {
-        Ok(None)
+        Ok(self.job.previous_brief.clone().map(Into::into))
     }
 
-    /// Changing a delivered project is not offered yet.
     async fn change_request(&mut self) -> Result<Option<String>> {
-        Ok(None)
+        Ok(self.job.change_request.clone())
     }
 
     async fn attachments(&mut self) -> Result<Vec<types::SourceFile>> {

@@ -16,7 +16,7 @@ const SAME_REQUESTS_MAX: u32 = 3;
 
 impl llm::Host for Context {
     async fn complete(&mut self, request: llm::Request) -> Result<Result<llm::Reply, types::Refusal>> {
-        let request = Request::from(request);
+        let mut request = Request::from(request);
         let call = self.open("llm.complete", &request)?;
         let asked = self.asked.entry(call.fingerprint.clone()).or_default();
         *asked += 1;
@@ -39,7 +39,11 @@ impl llm::Host for Context {
             fingerprint: call.fingerprint.clone(),
             wallet: self.owner.wallet.clone(),
             budget: run_budget(&self.owner.run),
+            lease: self.owner.lease.clone(),
         };
+        if let Some(class) = &self.owner.class {
+            request.class.clone_from(class);
+        }
         let mut pending = self.journal.take_pending();
         let waiting = self.clock.enter(self.started);
         let completion = self.services.gateway.complete(context, request, &mut pending).await;

@@ -20,6 +20,7 @@ use crate::llm::gateway::Gateway;
 use crate::project::{AcceptedTask, Brief, CheckResult, Finding, Plan, Refusal, SourceFile, Task};
 use crate::store::Store;
 use crate::store::runs::JournalRow;
+use crate::store::steps::Lease;
 use crate::workspace::overlay::Overlay;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -59,6 +60,12 @@ pub struct Job {
     pub attachments: Vec<SourceFile>,
     /// The operator's settings for the plugin.
     pub settings: Vec<(String, String)>,
+    /// The brief before the change that is asked for.
+    #[serde(default)]
+    pub previous_brief: Option<Brief>,
+    /// What the user wants changed.
+    #[serde(default)]
+    pub change_request: Option<String>,
 }
 
 /// What the host offers to a run.
@@ -98,6 +105,10 @@ pub struct Owner {
     pub run: String,
     /// Who pays.
     pub wallet: String,
+    /// The right to work on the run's step, where workers share the work.
+    pub lease: Option<Lease>,
+    /// The class of model that is used, whatever the guest asks for, if the user chose one.
+    pub class: Option<String>,
 }
 
 /// Everything that belongs to one run.

@@ -11,6 +11,7 @@ use crate::ledger::{
 };
 use crate::store::runs::{JournalRow, flush};
 use crate::store::sql::{Query, several};
+use crate::store::steps::{self, Lease};
 use crate::store::{Result, Store, Tx, from_json, now_ms, projects, query, to_json, transaction};
 
 /// The user is told once, when this part of a project's ceiling is spent.
@@ -19,8 +20,10 @@ const WARN_PERCENT: i64 = 75;
 impl Store {
     /// Holds what the call may cost at most, in the wallet and every enclosing budget, shortening the output to what fits, and notes
     /// its first request. When this returns, the first byte may leave.
-    pub async fn reserve(&self, boot: &str, ask: &Reserve) -> Result<Reserved> {
-        transaction!(self, |tx| reserve(&mut tx, boot, ask))
+    ///
+    /// A worker whose step somebody else has by now begins no call.
+    pub async fn reserve(&self, boot: &str, lease: Option<&Lease>, ask: &Reserve) -> Result<Reserved> {
+        transaction!(self, |tx| reserve(&mut tx, boot, lease, ask))
     }
 
     /// Notes that another request for a call is about to leave. Returns the request's id.
@@ -78,14 +81,20 @@ impl Store {
     }
 }
 
-async fn reserve(tx: &mut Tx, boot: &str, ask: &Reserve) -> Result<Reserved> {
+async fn reserve(tx: &mut Tx, boot: &str, lease: Option<&Lease>, ask: &Reserve) -> Result<Reserved> {
     let (allowance, mut script) = open_allowance(&ask.wallet, ask.limits, ask.at_ms);
     script.insert(0, Money::locking(tx, &ask.wallet));
+    script.splice(0..0, lease.map(|lease| steps::still_held(tx, lease)));
     script.push(around(&ask.budget, allowance.as_deref()));
     script.push(
         query("select cast(coalesce(max(repeat), 0) + 1 as bigint) from hold where run = $1 and seq = $2").bind(&ask.run).bind(ask.seq),
     );
     let mut results = several(tx, script).await?;
+    if let Some(lease) = lease
+        && results.remove(0).optional().is_none()
+    {
+        return Err(steps::lost(lease));
+    }
     let repeat: u32 = results.pop().unwrap_or_default().one()?.at(0);
     let chain = Chain::read(&results.pop().unwrap_or_default().rows);
     let money = Money::read(&results.swap_remove(0).one()?);
@@ -156,13 +165,24 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<NanoUsd> {
 /// Ends what a dead boot left open. Between two requests the hold is void: nothing is under way. A dispatched one has no stored
 /// answer: the user is charged nothing, the estimate is the house's, and the repeat will be a hold of its own.
 pub(in crate::store) async fn recover(tx: &mut Tx, boot: &str) -> Result<u32> {
-    let rows = query(
+    let open = query(
         "select run, seq, repeat, state, input_estimate, output_seen from hold where boot = $1 and state in ('reserved', 'dispatched')
          order by run, seq, repeat",
-    )
-    .bind(boot)
-    .all(tx)
-    .await?;
+    );
+    end_open(tx, open.bind(boot), "the host ended before the answer was stored").await
+}
+
+/// The same for what an earlier worker of this run left open.
+pub(in crate::store) async fn recover_run(tx: &mut Tx, run: &str) -> Result<u32> {
+    let open = query(
+        "select run, seq, repeat, state, input_estimate, output_seen from hold where run = $1 and state in ('reserved', 'dispatched')
+         order by seq, repeat",
+    );
+    end_open(tx, open.bind(run), "another worker took the step over before the answer was stored").await
+}
+
+async fn end_open(tx: &mut Tx, open: Query, why: &str) -> Result<u32> {
+    let rows = open.all(tx).await?;
     for row in &rows {
         let call = CallId { run: row.get("run"), seq: row.get("seq"), repeat: row.get("repeat") };
         if row.get::<String>("state") == "reserved" {
@@ -170,7 +190,7 @@ pub(in crate::store) async fn recover(tx: &mut Tx, boot: &str) -> Result<u32> {
             continue;
         }
         let usage = Usage { input: row.get("input_estimate"), output: row.get("output_seen"), ..Usage::default() };
-        lose(tx, &call, &usage, "the host ended before the answer was stored").await?;
+        lose(tx, &call, &usage, why).await?;
     }
     Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
 }

@@ -13,7 +13,7 @@ use super::{Result, Store, StoreError, Tx, now_ms, query, transaction};
 use crate::ledger::{AMOUNT_MAX, HOUSE_GRANTS, HOUSE_SALES, NanoUsd};
 pub use budgets::{Budget, run_budget};
 pub(super) use budgets::{limit_calls, open_budget, project_budget, set_ceiling, task_budget};
-pub(in crate::store) use calls::recover;
+pub(in crate::store) use calls::{recover, recover_run};
 pub(super) use corrections::{refund_run, refund_task};
 pub use receipts::Receipt;
 

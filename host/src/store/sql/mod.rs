@@ -6,6 +6,7 @@
 
 pub(super) mod group;
 pub(super) mod postgres;
+pub(super) mod listen;
 mod row;
 mod script;
 pub(super) mod sqlite;
@@ -121,6 +122,9 @@ impl Query {
     }
 }
 
+const CLOCK_SQLITE: &str = "cast(unixepoch('subsec') * 1000 as integer)";
+const CLOCK_POSTGRES: &str = "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
+
 /// A connection of either kind.
 pub(super) enum Link<'c> {
     /// To a file.
@@ -222,6 +226,14 @@ impl Tx {
         matches!(self.kind, TxKind::Postgres(_))
     }
 
+    /// The database's own time in milliseconds since 1970, as a term: whoever compares times of several processes compares these.
+    pub(super) fn clock(&self) -> &'static str {
+        match self.kind {
+            TxKind::Sqlite(_) => CLOCK_SQLITE,
+            TxKind::Postgres(_) => CLOCK_POSTGRES,
+        }
+    }
+
     /// A select whose row stays as it is until the transaction ends. SQLite has one writer at a time, so there it is a plain select.
     pub(super) fn lock(&self, sqlite: &'static str, postgres: &'static str) -> Query {
         match self.kind {
@@ -237,6 +249,16 @@ pub(super) enum Read {
     Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
     /// To the server.
     Postgres(sqlx::pool::PoolConnection<sqlx::Postgres>),
+}
+
+impl Read {
+    /// As [`Tx::clock`].
+    pub(super) fn clock(&self) -> &'static str {
+        match self {
+            Read::Sqlite(_) => CLOCK_SQLITE,
+            Read::Postgres(_) => CLOCK_POSTGRES,
+        }
+    }
 }
 
 impl Speak for Read {

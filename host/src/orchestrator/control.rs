@@ -1,0 +1,185 @@
+//! What people do with a project: begin it, answer, approve, stop it, change their minds. Needs no agent and no model, only the
+//! store, so every front end can do it while others work: a change that meets another one is decided again on what is there then.
+
+use crate::ledger::NanoUsd;
+use crate::project::{Answer, Event, Pause, Phase, Requirement, State, decide};
+use crate::settings::BudgetAmounts;
+use crate::store::projects::{Change, Project, Wish};
+use crate::store::{Store, StoreError};
+use anyhow::{Result, bail};
+
+/// An idea longer than this is a specification; it should be a file beside the project.
+pub const IDEA_BYTES_MAX: usize = 50_000;
+/// A change in more words is another project.
+pub const REQUEST_BYTES_MAX: usize = 10_000;
+/// How often a change is decided again because the project had changed meanwhile. Each time another one came through.
+pub(super) const DECISIONS_MAX: u32 = 20;
+
+/// People's hand on the projects of a store.
+#[derive(Clone)]
+pub struct Control {
+    store: Store,
+    budget: BudgetAmounts,
+}
+
+impl Control {
+    /// Over this store, with what a new user gets and a new project may spend.
+    pub fn new(store: Store, budget: BudgetAmounts) -> Control {
+        Control { store, budget }
+    }
+
+    /// Begins a project. A ceiling that is known already binds from the first call on.
+    pub async fn create(&self, wallet: &str, idea: &str, ceiling: Option<NanoUsd>) -> Result<Project> {
+        let idea = idea.trim();
+        if idea.is_empty() {
+            bail!("the idea is empty; write one sentence on what you want, such as: atelier run \"a tool that renames photos by date\"");
+        }
+        if idea.len() > IDEA_BYTES_MAX {
+            bail!(
+                "the idea has {} bytes, at most {IDEA_BYTES_MAX} are read; describe the core of it and add the rest when asked",
+                idea.len()
+            );
+        }
+        self.store.admit().await?;
+        self.store.open_wallet(wallet, self.budget.default_grant).await?;
+        let id = new_id();
+        let limit = ceiling.unwrap_or(self.budget.pre_approval_limit).min(self.budget.pre_approval_limit);
+        let state = State { limit: ceiling, ..State::new(idea) };
+        self.store.create_project(&id, wallet, &state, limit).await?;
+        Ok(self.store.project(&id).await?)
+    }
+
+    /// The user's answer to the open question.
+    pub async fn answer(&self, project: &Project, answer: Answer) -> Result<Project> {
+        let (state, _) = decide(&project.state, Event::Answered(answer.clone()))?;
+        Ok(self.store.answer(project, &state, &answer).await?)
+    }
+
+    /// The user accepts the plan under this ceiling, or raises the ceiling of a project that waits.
+    pub async fn approve(&self, project: &Project, ceiling: NanoUsd) -> Result<Project> {
+        self.apply(project, Event::Approved(ceiling), "approved", &format!("ceiling {ceiling}")).await
+    }
+
+    /// Goes on with a project that waits, with a new ceiling if one is given.
+    pub async fn resume(&self, project: Project, ceiling: Option<NanoUsd>) -> Result<Project> {
+        self.store.wish(&project.id, Wish::GoOn).await?;
+        let project = match (ceiling, &project.state.phase) {
+            // A plan that waits is approved where it is shown.
+            (Some(ceiling), Phase::Eliciting | Phase::Planning | Phase::Building | Phase::Paused(..)) => {
+                self.approve(&project, ceiling).await?
+            }
+            _ => project,
+        };
+        if matches!(project.state.phase, Phase::Paused(Pause::Ceiling, _)) && ceiling.is_none() {
+            self.store.spend_to_the_ceiling(&project.id).await?;
+        }
+        match project.state.phase {
+            Phase::Paused(..) => self.apply(&project, Event::Resumed, "resumed", "").await,
+            _ => Ok(project),
+        }
+    }
+
+    /// Lets a project wait until somebody resumes it. Where a worker has it, the calls under way come to their end first.
+    pub async fn pause(&self, project: &Project) -> Result<Project> {
+        self.store.wish(&project.id, Wish::Pause).await?;
+        self.fulfil(&project.id).await
+    }
+
+    /// Ends a project. Where a worker has it, the calls under way are stopped and settled first.
+    pub async fn cancel(&self, project: &Project) -> Result<Project> {
+        self.store.wish(&project.id, Wish::Cancel).await?;
+        self.fulfil(&project.id).await
+    }
+
+    /// Gives a task up that makes no progress. What works is delivered in the end.
+    pub async fn give_up(&self, project: &Project) -> Result<Project> {
+        let Phase::Paused(Pause::Stuck { task, .. }, _) = &project.state.phase else {
+            bail!("no task of project {} is stuck; `atelier status {}` shows how it stands", project.id, project.id);
+        };
+        self.apply(project, Event::GivenUp, "given up", &format!("task {task} is given up by the user")).await
+    }
+
+    /// Tries again what could not be done, with models of this class where one is named.
+    pub async fn retry(&self, project: &Project, class: Option<&str>) -> Result<Project> {
+        if !matches!(project.state.phase, Phase::Failed(_) | Phase::Paused(Pause::Stuck { .. }, _)) {
+            bail!("nothing of project {} has failed; `atelier status {}` shows how it stands", project.id, project.id);
+        }
+        self.store.wish(&project.id, Wish::GoOn).await?;
+        let by = class.map(|class| format!(" by models of class `{class}`")).unwrap_or_default();
+        self.apply(project, Event::Retried(class.map(str::to_owned)), "retried", &format!("what could not be done is tried again{by}")).await
+    }
+
+    /// Asks for something else than before: of the whole, or in place of one requirement. A new plan and its price come next.
+    pub async fn change(&self, project: &Project, request: &str, requirement: Option<&str>) -> Result<Project> {
+        let (request, id) = (request.trim(), &project.id);
+        if request.is_empty() || request.len() > REQUEST_BYTES_MAX {
+            bail!("say in 1 to {REQUEST_BYTES_MAX} bytes what is to be different");
+        }
+        if let Some(requirement) = requirement {
+            let known: &[Requirement] = project.state.brief.as_ref().map_or(&[], |brief| &brief.requirements);
+            if !known.iter().any(|entry| entry.id == requirement) {
+                let ids: Vec<_> = known.iter().map(|entry| entry.id.as_str()).collect();
+                bail!("project {id} has no requirement `{requirement}`; it has {}", ids.join(", "));
+            }
+        }
+        if matches!(project.state.phase, Phase::Eliciting | Phase::Planning | Phase::Cancelled) || project.state.plan.is_none() {
+            bail!("project {id} is {} and has no plan that could be changed; `atelier status {id}` shows how it stands", project.state.phase.word());
+        }
+        self.store.wish(id, Wish::GoOn).await?;
+        let event = Event::ChangeAsked { request: request.to_owned(), requirement: requirement.map(str::to_owned) };
+        let text = requirement.map_or_else(|| request.to_owned(), |requirement| format!("{requirement}: {request}"));
+        self.apply(project, event, "change", &text).await
+    }
+
+    /// Goes back to the project as it was when this task was accepted. It waits then; what came after is done again when it goes on.
+    pub async fn roll_back(&self, project: &Project, task: &str) -> Result<Project> {
+        let snapshots = self.store.snapshots(&project.id).await?;
+        let Some(last) = snapshots.iter().rposition(|snapshot| snapshot.task == task) else {
+            let mut accepted: Vec<_> = snapshots.iter().map(|snapshot| snapshot.task.as_str()).collect();
+            accepted.dedup();
+            bail!("no task `{task}` of project {} was accepted; accepted are, in this order: {}", project.id, accepted.join(", "));
+        };
+        let kept: Vec<&str> = snapshots[..=last].iter().map(|snapshot| snapshot.task.as_str()).collect();
+        let undone: Vec<String> =
+            snapshots[last + 1..].iter().map(|snapshot| snapshot.task.clone()).filter(|task| !kept.contains(&task.as_str())).collect();
+        let again = if undone.is_empty() { "nothing".to_owned() } else { undone.join(", ") };
+        let text = format!("back to task {task}; done again: {again}");
+        self.apply(project, Event::RolledBack { task: task.to_owned(), undone }, "rolled back", &text).await
+    }
+
+    /// Does what is wished of a project that no worker has; one that has it does so itself.
+    pub async fn fulfil(&self, project: &str) -> Result<Project> {
+        let project = self.store.project(project).await?;
+        if project.state.is_over() || self.store.is_under_way(&project.id).await? {
+            return Ok(project);
+        }
+        match project.state.phase {
+            _ if project.cancel_requested => self.apply(&project, Event::Cancelled, "cancelled", "cancelled by the user").await,
+            Phase::Paused(..) => Ok(project),
+            _ if project.pause_requested => {
+                self.apply(&project, Event::Paused(Pause::User), "paused", &Pause::User.to_string()).await
+            }
+            _ => Ok(project),
+        }
+    }
+
+    /// Decides and commits; decides again where somebody else was first.
+    async fn apply(&self, project: &Project, event: Event, kind: &'static str, text: &str) -> Result<Project> {
+        let mut project = project.clone();
+        for _ in 0..DECISIONS_MAX {
+            let (state, actions) = decide(&project.state, event.clone())?;
+            let change = Change { actions, event: Some((kind, text.to_owned())), ..Change::default() };
+            match self.store.commit(&project, &state, change).await {
+                Err(StoreError::Conflict(_)) => project = self.store.project(&project.id).await?,
+                result => return Ok(result?),
+            }
+        }
+        Err(StoreError::Conflict(project.id).into())
+    }
+}
+
+/// Short enough to type, random enough not to be guessed.
+fn new_id() -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("p{}", &random[..10])
+}

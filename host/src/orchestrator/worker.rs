@@ -1,0 +1,238 @@
+//! Takes steps and carries them out, as many at one time as there are slots. Any number of workers do so beside each other; what one
+//! leaves undone, whatever became of it, another one takes up.
+
+use super::Orchestrator;
+use crate::project::Next;
+use crate::store::projects::Project;
+use crate::store::steps::{Held, LEASE, Lease, Standing};
+use anyhow::{Result, anyhow};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// How often a worker looks for steps although nobody told it of any.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a worker looks what is wished of the projects that it has.
+const WISH_INTERVAL: Duration = Duration::from_millis(250);
+/// Several signs of life within a lease, so that one may fail.
+const RENEW_INTERVAL: Duration = Duration::from_secs(LEASE.as_secs() / 4);
+/// How long a worker that ends waits for model calls under way: longer than most of them take.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a step under way is told.
+#[derive(Clone)]
+pub(super) struct Told {
+    /// Stop at once: the project is to end, or the step is somebody else's.
+    pub stop: watch::Receiver<bool>,
+    /// Begin no model call any more.
+    pub pausing: Arc<AtomicBool>,
+}
+
+/// A step that this worker has.
+struct Mine {
+    lease: Lease,
+    stop: watch::Sender<bool>,
+    pausing: Arc<AtomicBool>,
+}
+
+/// One worker.
+struct Worker {
+    orchestrator: Arc<Orchestrator>,
+    /// The one project that it works on; none is all.
+    only: Option<String>,
+    slots: usize,
+    steps: JoinSet<Result<()>>,
+    mine: HashMap<Id, Mine>,
+    /// The first fault of the host that a step met.
+    fault: Option<anyhow::Error>,
+}
+
+impl Orchestrator {
+    /// Works on one project until a person has to act: answer, approve, resume, or look at the result. What has begun comes to its end
+    /// before this returns, even where another step met a fault of the host; that is returned then.
+    pub async fn advance(self: &Arc<Self>, project: Project) -> Result<Project> {
+        let id = project.id;
+        self.store.write_steps(&id).await?;
+        let mut worker = Worker::new(self, Some(id.clone()), self.settings.parallel_tasks);
+        let mut work = self.store.work();
+        let mut ticks = Ticks::new();
+        loop {
+            work.mark_unchanged();
+            if worker.fault.is_none() {
+                worker.take().await?;
+            }
+            if worker.steps.is_empty() {
+                if let Some(fault) = worker.fault {
+                    return Err(fault);
+                }
+                // Somebody may have wished something while the last step ended.
+                let project = self.control.fulfil(&id).await?;
+                if !matches!(project.state.next(), Next::Run(_) | Next::Deliver) {
+                    return Ok(project);
+                }
+            }
+            worker.wait(&mut work, &mut ticks).await;
+        }
+    }
+
+    /// Works on all projects until `stop` comes. Model calls under way then come to their end, within a limit; whatever else was begun is
+    /// handed over to other workers, or to whoever starts next.
+    pub async fn serve(self: &Arc<Self>, slots: usize, stop: impl Future<Output = ()>) -> Result<()> {
+        self.store.write_missing_steps().await?;
+        let boot = self.gateway.boot().to_owned();
+        self.store.show_worker(&boot, slots).await?;
+        let mut worker = Worker::new(self, None, slots);
+        let mut work = self.store.work();
+        let mut ticks = Ticks::new();
+        let mut stop = std::pin::pin!(stop);
+        let mut deadline = None;
+        while deadline.is_none() || !worker.steps.is_empty() {
+            work.mark_unchanged();
+            if deadline.is_none()
+                && let Err(error) = worker.take().await
+            {
+                tracing::warn!("no steps can be taken: {error:#}");
+            }
+            tokio::select! {
+                () = worker.wait(&mut work, &mut ticks) => {}
+                () = &mut stop, if deadline.is_none() => {
+                    self.close();
+                    deadline = Some(Instant::now() + DRAIN_LIMIT);
+                    tracing::info!("{} steps come to a stop", worker.steps.len());
+                }
+            }
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                break;
+            }
+        }
+        worker.steps.shutdown().await;
+        Ok(self.store.end_worker(&boot).await?)
+    }
+}
+
+/// What a worker does from time to time.
+struct Ticks {
+    look: tokio::time::Interval,
+    wish: tokio::time::Interval,
+    renew: tokio::time::Interval,
+}
+
+impl Ticks {
+    fn new() -> Ticks {
+        let every = |period| {
+            let mut interval = interval(period);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first comes at once, and there is nothing to do yet.
+            interval.reset();
+            interval
+        };
+        Ticks { look: every(LOOK_INTERVAL), wish: every(WISH_INTERVAL), renew: every(RENEW_INTERVAL) }
+    }
+}
+
+impl Worker {
+    fn new(orchestrator: &Arc<Orchestrator>, only: Option<String>, slots: usize) -> Worker {
+        let orchestrator = orchestrator.clone();
+        Worker { orchestrator, only, slots, steps: JoinSet::new(), mine: HashMap::new(), fault: None }
+    }
+
+    /// Takes as many steps as there are free slots.
+    async fn take(&mut self) -> Result<()> {
+        let free = self.slots.saturating_sub(self.steps.len());
+        if free == 0 {
+            return Ok(());
+        }
+        let orchestrator = &self.orchestrator;
+        for lease in orchestrator.store.claim(orchestrator.gateway.boot(), self.only.as_deref(), free).await? {
+            let (stop, stopped) = watch::channel(false);
+            let pausing: Arc<AtomicBool> = Arc::default();
+            let told = Told { stop: stopped, pausing: pausing.clone() };
+            let (orchestrator, taken) = (orchestrator.clone(), lease.clone());
+            let task = self.steps.spawn(async move { orchestrator.step(&taken, told).await });
+            self.mine.insert(task.id(), Mine { lease, stop, pausing });
+        }
+        Ok(())
+    }
+
+    /// Waits until something may have changed.
+    async fn wait(&mut self, work: &mut watch::Receiver<()>, ticks: &mut Ticks) {
+        let is_busy = !self.steps.is_empty();
+        tokio::select! {
+            Some(ended) = self.steps.join_next_with_id(), if is_busy => {
+                let (id, result) = match ended {
+                    Ok((id, result)) => (id, result),
+                    Err(panicked) => (panicked.id(), Err(anyhow!("a step ended in a fault of the host: {panicked}"))),
+                };
+                if let (Some(mine), Err(fault)) = (self.mine.remove(&id), result) {
+                    self.faulty(&mine.lease, fault).await;
+                }
+            }
+            _ = work.changed() => {}
+            _ = ticks.look.tick() => self.look().await,
+            _ = ticks.wish.tick(), if is_busy => self.hear_wishes().await,
+            _ = ticks.renew.tick() => self.renew().await,
+        }
+    }
+
+    /// A step that met a fault of the host is given back. One who works for one project is told of it; else it is tried again later.
+    async fn faulty(&mut self, lease: &Lease, fault: anyhow::Error) {
+        let orchestrator = &self.orchestrator;
+        let is_all = self.only.is_none();
+        let settled = match is_all {
+            true => orchestrator.give_back_faulty(lease, &format!("{fault:#}")).await,
+            false => orchestrator.store.hand_back(lease, false).await.map_err(Into::into),
+        };
+        if let Err(error) = settled {
+            tracing::warn!("step {} of {} is free again in {} s: {error:#}", lease.step, lease.project, LEASE.as_secs());
+        }
+        if !is_all {
+            self.fault.get_or_insert(fault);
+        }
+    }
+
+    /// Frees what processes had that have died, so that it can be taken.
+    async fn look(&self) {
+        match self.orchestrator.store.recover_dead().await {
+            Ok(0) => {}
+            Ok(recovered) => tracing::info!("{recovered} model calls of a process that died were released"),
+            Err(error) => tracing::warn!("dead workers can't be looked for: {error}"),
+        }
+    }
+
+    async fn hear_wishes(&self) {
+        let orchestrator = &self.orchestrator;
+        let Ok(held) = orchestrator.store.held(orchestrator.gateway.boot()).await else { return };
+        for mine in self.mine.values() {
+            let is_it = |held: &&Held| held.number == mine.lease.number && held.project == mine.lease.project && held.step == mine.lease.step;
+            match held.iter().find(is_it) {
+                Some(held) if held.cancel => drop(mine.stop.send(true)),
+                Some(held) => mine.pausing.store(held.pause, Ordering::Relaxed),
+                None => match orchestrator.store.standing(&mine.lease).await {
+                    Ok(Standing::Taken) => drop(mine.stop.send(true)),
+                    // It ended just now, or nobody wants it as things are. If that may change, it keeps what it has.
+                    Ok(Standing::Gone) => match orchestrator.store.project(&mine.lease.project).await {
+                        Ok(project) if project.state.may_return(&mine.lease.step) => mine.pausing.store(true, Ordering::Relaxed),
+                        Ok(_) => drop(mine.stop.send(true)),
+                        Err(_) => {}
+                    },
+                    Ok(Standing::Held) | Err(_) => {}
+                },
+            }
+        }
+    }
+
+    async fn renew(&self) {
+        let (store, boot) = (&self.orchestrator.store, self.orchestrator.gateway.boot());
+        let renewed = match self.only {
+            None => store.show_worker(boot, self.slots).await.and(store.renew(boot).await),
+            Some(_) => store.renew(boot).await,
+        };
+        if let Err(error) = renewed {
+            tracing::warn!("the steps under way may be taken by another worker: {error}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a user may still want after the plan is there: something else, an earlier state, another try. What is not touched by it is kept:
+//! accepted tasks stay accepted, and a change that comes to nothing leaves the project as it was. All of it is part of
+//! [`decide`](super::decide).
+
+use super::nouns::{Brief, Check, CheckResult, CheckStatus, Finding, Plan, Requirement, SourceFile, Task};
+use super::state::{Pause, Phase, State};
+use super::tasks::{Progress, TaskStatus};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A change under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// What is wanted, in the user's words.
+    pub request: String,
+    /// The project before.
+    pub before: Box<State>,
+}
+
+impl State {
+    /// Whether there is anything that can be changed or gone back to: a plan, and nobody thinking about another one.
+    pub(super) fn can_go_back(&self) -> bool {
+        self.plan.is_some() && self.revision.is_none() && (self.is_over() || self.is_building()) && self.phase != Phase::Cancelled
+    }
+
+    /// The architect understands the change first; a requirement in new words needs no understanding, only a plan.
+    pub(super) fn begin_change(&mut self, request: String, requirement: Option<String>) -> Option<()> {
+        let is_quoted = self.phase == Phase::Quoted;
+        if !self.can_go_back() && !is_quoted {
+            return None;
+        }
+        // What is wanted beside a change that waits for approval is part of it.
+        let (before, request, requirement) = match (self.revision.take(), requirement) {
+            (None, requirement) => (Box::new(self.clone()), request, requirement),
+            (Some(earlier), None) => (earlier.before, format!("{}\n\n{request}", earlier.request), None),
+            (Some(earlier), Some(id)) => (earlier.before, format!("{}\n\n{id} is to read: {request}", earlier.request), None),
+        };
+        self.brief.clone_from(&before.brief);
+        self.plan.clone_from(&before.plan);
+        self.tasks.clone_from(&before.tasks);
+        self.void_files.clone_from(&before.void_files);
+        self.round += 1;
+        match requirement {
+            None => self.enter(Phase::Eliciting),
+            Some(id) => {
+                let entry = self.brief.as_mut()?.requirements.iter_mut().find(|entry| entry.id == id)?;
+                entry.text = request.trim().to_owned();
+                self.enter(Phase::Planning);
+            }
+        }
+        self.revision = Some(Revision { request, before });
+        Some(())
+    }
+
+    /// Leaves the project as it was before the change, if there is one. A project that was being built waits, so that nothing is spent
+    /// unasked.
+    pub(super) fn withdraw_change(&mut self) -> bool {
+        let Some(revision) = self.revision.take() else { return false };
+        let (round, ceiling, limit) = (self.round, self.ceiling, self.limit);
+        *self = State { round, ceiling, limit, ..*revision.before };
+        if self.phase == Phase::Building {
+            self.phase = Phase::Paused(Pause::User, Box::new(Phase::Building));
+        }
+        true
+    }
+
+    /// A changed brief in which a requirement that says the same as before has the same id, and no other has.
+    pub(super) fn with_known_ids(&self, mut brief: Brief) -> Brief {
+        let Some(before) = self.revision.as_ref().and_then(|revision| revision.before.brief.as_ref()) else { return brief };
+        let mut left: Vec<&Requirement> = before.requirements.iter().collect();
+        let mut last = before.requirements.iter().filter_map(|entry| entry.id.trim_start_matches('R').parse().ok()).max().unwrap_or(0);
+        for entry in &mut brief.requirements {
+            entry.id = match left.iter().position(|known| known.text.trim() == entry.text.trim()) {
+                Some(position) => left.remove(position).id.clone(),
+                None => {
+                    last += 1;
+                    format!("R{last}")
+                }
+            };
+        }
+        brief
+    }
+
+    /// The whole plan, of which a change's plan is only what is to be done because of it.
+    pub fn whole_plan(&self, plan: Plan) -> Plan {
+        let Some((before, brief)) = self.revision.as_ref().and_then(|revision| Some((revision.before.plan.as_ref()?, self.brief.as_ref()?)))
+        else {
+            return plan;
+        };
+        let stands = |requirement: &str| {
+            let text = |brief: &Brief| brief.requirements.iter().find(|entry| entry.id == requirement).map(|entry| entry.text.clone());
+            let known = self.revision.as_ref().and_then(|revision| text(revision.before.brief.as_ref()?));
+            known.is_some() && known == text(brief)
+        };
+        let kept = |task: &Task| {
+            let acceptance = task.acceptance.iter().filter(|entry| stands(&entry.requirement)).cloned().collect();
+            Task { acceptance, ..task.clone() }
+        };
+        let mut tasks: Vec<Task> =
+            before.tasks.iter().map(|task| plan.task(&task.id).cloned().unwrap_or_else(|| kept(task))).collect();
+        tasks.extend(plan.tasks.iter().filter(|task| before.task(&task.id).is_none()).cloned());
+        // A test file that was written anew holds for every check that runs it.
+        let tests: BTreeMap<&str, &SourceFile> = plan.check_files().map(|file| (file.path.as_str(), file)).collect();
+        for check in tasks.iter_mut().flat_map(|task| &mut task.acceptance) {
+            if let Check::UnitTest(file) = &mut check.check
+                && let Some(last) = tests.get(file.path.as_str())
+            {
+                file.text.clone_from(&last.text);
+            }
+        }
+        Plan { tasks: in_order(tasks), run_command: plan.run_command.clone(), design: plan.design.clone() }
+    }
+
+    /// A plan that the host found sound. Where it changes another, tasks that it names are done anew, and those that need them.
+    pub(super) fn take_plan(&mut self, plan: Plan) {
+        let whole = self.whole_plan(plan.clone());
+        let mut again: BTreeSet<&str> = plan.tasks.iter().map(|task| task.id.as_str()).collect();
+        for task in &whole.tasks {
+            if task.depends_on.iter().any(|needed| again.contains(needed.as_str()) && self.progress(needed).is_some()) {
+                again.insert(&task.id);
+            }
+        }
+        self.tasks = whole
+            .tasks
+            .iter()
+            .map(|task| match self.progress(&task.id) {
+                Some(progress) if again.contains(task.id.as_str()) => progress.anew(),
+                Some(progress) => progress.clone(),
+                None => Progress::new(),
+            })
+            .collect();
+        let files = |plan: &Plan| plan.check_files().map(|file| file.path.clone()).collect::<BTreeSet<_>>();
+        let wanted = files(&whole);
+        self.void_files.extend(self.plan.iter().flat_map(files));
+        self.void_files.retain(|path| !wanted.contains(path));
+        self.void_files.sort();
+        self.void_files.dedup();
+        self.plan = Some(whole);
+    }
+
+    /// What could not be done is begun anew; where the finished whole failed a check, the tasks that it belongs to are.
+    pub(super) fn try_again(&mut self, class: Option<&str>) {
+        let stuck = match &self.phase {
+            Phase::Paused(Pause::Stuck { task, .. }, _) => Some(task.clone()),
+            _ => None,
+        };
+        let Some(plan) = &self.plan else {
+            self.class = class.map(str::to_owned);
+            self.round += 1;
+            let phase = if self.brief.is_none() { Phase::Eliciting } else { Phase::Planning };
+            return self.enter(phase);
+        };
+        for (task, progress) in plan.tasks.iter().zip(&mut self.tasks) {
+            let broken: Vec<Finding> = progress.results.iter().filter_map(broken_check).collect();
+            let is_lost = matches!(progress.status, TaskStatus::Failed(_) | TaskStatus::Skipped);
+            if is_lost || stuck.as_deref() == Some(&task.id) || (progress.status == TaskStatus::Accepted && !broken.is_empty()) {
+                let findings = if progress.findings.is_empty() { broken } else { progress.findings.clone() };
+                // What was written so far is what the next try mends.
+                let (candidate, base) = (progress.candidate.clone(), progress.base.clone());
+                *progress = Progress { findings, candidate, base, class: class.map(str::to_owned), ..progress.anew() };
+            }
+        }
+        self.enter(Phase::Building);
+    }
+
+    /// Everything but what stays accepted is begun anew, once the user says so.
+    pub(super) fn roll_back(&mut self, undone: &[String]) {
+        let Some(plan) = &self.plan else { return };
+        for (task, progress) in plan.tasks.iter().zip(&mut self.tasks) {
+            if progress.status != TaskStatus::Accepted || undone.contains(&task.id) {
+                *progress = progress.anew();
+            }
+        }
+        self.phase = Phase::Paused(Pause::User, Box::new(Phase::Building));
+        self.question = None;
+    }
+}
+
+/// Each after those that it needs, else as they were. What needs itself stays where it is, for the plan's own check to find.
+fn in_order(mut left: Vec<Task>) -> Vec<Task> {
+    let mut done: Vec<Task> = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |task: &Task| task.depends_on.iter().any(|needed| left.iter().any(|other| other.id == *needed));
+        let next = left.iter().position(|task| !waits(task)).unwrap_or(0);
+        done.push(left.remove(next));
+    }
+    done
+}
+
+fn broken_check(result: &CheckResult) -> Option<Finding> {
+    (result.status == CheckStatus::Failed).then(|| Finding {
+        path: String::new(),
+        line: 0,
+        message: format!("check {} failed: {}", result.check, result.detail),
+        requirement: Some(result.requirement.clone()),
+    })
+}
