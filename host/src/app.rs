@@ -72,6 +72,7 @@ impl Reader {
             pause_percent: settings.budget.pause_percent,
             calls_per_project: settings.budget.calls_per_project,
             parallel_tasks: settings.parallel_tasks,
+            lease_ms: i64::try_from(settings.lease_s).unwrap_or(i64::MAX / 1_000).saturating_mul(1_000),
             queue_max: settings.queue_max,
         };
         Ok(Reader { directory, settings: Arc::new(settings), store: store.under(policy) })

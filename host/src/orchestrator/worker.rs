@@ -4,7 +4,7 @@
 use super::Orchestrator;
 use crate::project::Next;
 use crate::store::projects::Project;
-use crate::store::steps::{Held, LEASE, Lease, Standing};
+use crate::store::steps::{Held, Lease, Standing};
 use anyhow::{Result, anyhow};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker looks what is wished of the projects that it has.
 const WISH_INTERVAL: Duration = Duration::from_millis(250);
-/// Several signs of life within a lease, so that one may fail.
-const RENEW_INTERVAL: Duration = Duration::from_secs(LEASE.as_secs() / 4);
+/// Signs of life within a lease, so that one may fail.
+const RENEWALS_OF_LEASE: u32 = 4;
 /// How long a worker that ends waits for model calls under way: longer than most of them take.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
@@ -59,7 +59,7 @@ impl Orchestrator {
         self.store.write_steps(&id).await?;
         let mut worker = Worker::new(self, Some(id.clone()), self.settings.parallel_tasks);
         let mut work = self.store.work();
-        let mut ticks = Ticks::new();
+        let mut ticks = Ticks::new(self.settings.lease_s);
         loop {
             work.mark_unchanged();
             if worker.fault.is_none() {
@@ -87,7 +87,7 @@ impl Orchestrator {
         self.store.show_worker(&boot, slots).await?;
         let mut worker = Worker::new(self, None, slots);
         let mut work = self.store.work();
-        let mut ticks = Ticks::new();
+        let mut ticks = Ticks::new(self.settings.lease_s);
         let mut stop = std::pin::pin!(stop);
         let mut deadline = None;
         while deadline.is_none() || !worker.steps.is_empty() {
@@ -122,7 +122,7 @@ struct Ticks {
 }
 
 impl Ticks {
-    fn new() -> Ticks {
+    fn new(lease_s: u64) -> Ticks {
         let every = |period| {
             let mut interval = interval(period);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -130,7 +130,7 @@ impl Ticks {
             interval.reset();
             interval
         };
-        Ticks { look: every(LOOK_INTERVAL), wish: every(WISH_INTERVAL), renew: every(RENEW_INTERVAL) }
+        Ticks { look: every(LOOK_INTERVAL), wish: every(WISH_INTERVAL), renew: every(Duration::from_secs(lease_s) / RENEWALS_OF_LEASE) }
     }
 }
 
@@ -187,7 +187,7 @@ impl Worker {
             false => orchestrator.store.hand_back(lease, false).await.map_err(Into::into),
         };
         if let Err(error) = settled {
-            tracing::warn!("step {} of {} is free again in {} s: {error:#}", lease.step, lease.project, LEASE.as_secs());
+            tracing::warn!("step {} of {} is free when its lease ends: {error:#}", lease.step, lease.project);
         }
         if !is_all {
             self.fault.get_or_insert(fault);

@@ -13,6 +13,7 @@ use models::{ModelSettings, Models, PriceSetting, ProviderSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// The settings file looked for in the current directory.
@@ -25,6 +26,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_DATABASE_URL", "database_url"),
     ("ATELIER_WORKER_SLOTS", "worker_slots"),
     ("ATELIER_QUEUE_MAX", "queue_max"),
+    ("ATELIER_LEASE_S", "lease_s"),
     ("ATELIER_PARALLEL_TASKS", "parallel_tasks"),
     ("ATELIER_MASTER_KEYS", "master_keys"),
     ("ATELIER_MASTER_KEYS_FILE", "master_keys_file"),
@@ -52,6 +54,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
 /// How the settings end that are numbers; the others are texts, amounts among them.
 const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "queue_max", "worker_slots"];
 
+/// Shorter than the least, and a busy machine loses its steps; longer than the most, and they wait too long for another.
+const LEASE_S: RangeInclusive<u64> = 2..=600;
+
 /// Everything that can be set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +71,9 @@ pub struct Settings {
     pub parallel_tasks: usize,
     /// `ATELIER_WORKER_SLOTS`: steps that `atelier serve` works on at one time; most of a step's time is a model's. Default 32.
     pub worker_slots: usize,
+    /// `ATELIER_LEASE_S`: how long a step may be without a sign of life of its worker before another one takes it, in seconds; what is
+    /// shorter is no more than a pause. A process that died is noticed sooner. Default 15.
+    pub lease_s: u64,
     /// `ATELIER_QUEUE_MAX`: steps that may wait for a worker before no project is begun any more. Default 10,000.
     pub queue_max: u64,
     /// `ATELIER_MASTER_KEYS`: what the providers' keys are sealed with: `ID:BASE64`, the one that seals first, older ones after it,
@@ -114,6 +122,7 @@ struct Defaults {
     log: &'static str,
     parallel_tasks: usize,
     worker_slots: usize,
+    lease_s: u64,
     queue_max: u64,
     model: ModelDefaults,
     budget: BudgetSettings,
@@ -138,6 +147,7 @@ impl Settings {
             log: "warn",
             parallel_tasks: 4,
             worker_slots: 32,
+            lease_s: 15,
             queue_max: 10_000,
             model: ModelDefaults { first_byte_timeout_s: 300, idle_timeout_s: 60 },
             budget: BudgetSettings::default(),
@@ -164,6 +174,10 @@ impl Settings {
         let runs = [("ATELIER_PARALLEL_TASKS", self.parallel_tasks), ("ATELIER_WORKER_SLOTS", self.worker_slots)];
         if let Some((name, value)) = runs.into_iter().find(|(_, value)| !(1..=AGENT_RUNS_MAX).contains(value)) {
             return Err(SettingsError(format!("{name} is {value}; it must be 1 to {AGENT_RUNS_MAX}")));
+        }
+        if !LEASE_S.contains(&self.lease_s) {
+            let (least, most) = (LEASE_S.start(), LEASE_S.end());
+            return Err(SettingsError(format!("ATELIER_LEASE_S is {}; it must be {least} to {most}", self.lease_s)));
         }
         self.check_models()
     }

@@ -50,13 +50,15 @@ pub struct Policy {
     pub calls_per_project: i64,
     /// How many steps of one project are worked on at one time.
     pub parallel_tasks: usize,
+    /// How long a step may be without a sign of life of its worker, in milliseconds.
+    pub lease_ms: i64,
     /// How many steps may wait for a worker before no project is begun any more.
     pub queue_max: u64,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { refund_limit: AMOUNT_MAX, pause_percent: 100, calls_per_project: i64::MAX, parallel_tasks: 4, queue_max: u64::MAX }
+        Policy { refund_limit: AMOUNT_MAX, pause_percent: 100, calls_per_project: i64::MAX, parallel_tasks: 4, lease_ms: 15_000, queue_max: u64::MAX }
     }
 }
 

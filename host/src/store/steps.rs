@@ -11,10 +11,7 @@
 use super::sql::Query;
 use super::{Result, Store, StoreError, Tx, from_json, query, query_made, transaction};
 use crate::project::State;
-use std::time::Duration;
 
-/// How long a step may be without a sign of life of its worker. A pause of the process or the network that is shorter costs nothing.
-pub const LEASE: Duration = Duration::from_secs(15);
 /// Until when a step waits that met a fault of the host, at first and at most. It doubles.
 const BACKOFF_MS: (i64, i64) = (1_000, 60_000);
 
@@ -92,14 +89,14 @@ impl Store {
     pub async fn claim(&self, boot: &str, only: Option<&str>, most: usize) -> Result<Vec<Lease>> {
         let number = self.claims.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        transaction!(self, |tx| claim(&mut tx, boot, number, only, most))
+        transaction!(self, |tx| claim(&mut tx, self.policy.lease_ms, boot, number, only, most))
     }
 
     /// A sign of life for every step that this process has.
     pub async fn renew(&self, boot: &str) -> Result<u64> {
         transaction!(self, |tx| async {
             let sql = format!("update step set lease_until_ms = {now} + $1 where owner = $2", now = tx.clock());
-            query_made(sql).bind(LEASE.as_millis() as i64).bind(boot).execute(&mut tx).await
+            query_made(sql).bind(self.policy.lease_ms).bind(boot).execute(&mut tx).await
         })
     }
 
@@ -234,7 +231,7 @@ impl Store {
     }
 }
 
-async fn claim(tx: &mut Tx, boot: &str, number: i64, only: Option<&str>, most: u32) -> Result<Vec<Lease>> {
+async fn claim(tx: &mut Tx, lease_ms: i64, boot: &str, number: i64, only: Option<&str>, most: u32) -> Result<Vec<Lease>> {
     let (now, skip) = (tx.clock(), if tx.is_shared() { "for update skip locked" } else { "" });
     let sql = format!(
         "with picked as materialized (
@@ -245,7 +242,7 @@ async fn claim(tx: &mut Tx, boot: &str, number: i64, only: Option<&str>, most: u
          where (project, name) in (select project, name from picked)
          returning project, name, {now} - ready_ms as waited, faults"
     );
-    let rows = query_made(sql).bind(only).bind(most).bind(boot).bind(number).bind(LEASE.as_millis() as i64).all(tx).await?;
+    let rows = query_made(sql).bind(only).bind(most).bind(boot).bind(number).bind(lease_ms).all(tx).await?;
     Ok(rows
         .iter()
         .map(|row| Lease {

@@ -2,7 +2,10 @@
 //! instant: the project is delivered in the end, every call that the provider served is in the ledger once, no user is charged twice for
 //! one call or above the ceiling, and an undisturbed run costs the same.
 
+mod workers;
+
 use crate::conversation::Conversation;
+use crate::database::Engine;
 use crate::home::{Home, read};
 use crate::model_server::{Answer, ModelServer};
 use crate::program::{command, start};
@@ -21,9 +24,22 @@ use std::time::{Duration, Instant};
 pub enum Work {
     /// One task, whose first try is rejected: six calls, one after the other.
     OneTask,
-    /// Tasks that are worked on at one time, between one that all need and one that needs them all.
+    /// Tasks that are worked on at one time, between one that all need and one that needs them all. On a server by several workers.
     ManyTasks,
 }
+
+impl Work {
+    /// Processes that work on a project at one time.
+    pub fn workers(self) -> usize {
+        match (self, Engine::of_tests()) {
+            (Work::ManyTasks, Engine::Postgres) => WORKERS,
+            _ => 1,
+        }
+    }
+}
+
+/// Workers beside each other, where the database lets them.
+const WORKERS: usize = 3;
 
 const ONE_TASK: &str = "tests/conversations/03-a-rejected-try-is-mended.md";
 const MANY_TASKS: usize = 6;
@@ -90,7 +106,10 @@ pub async fn torture(work: Work, kills: u32, seed: u64, mut progress: impl FnMut
     let undisturbed = undisturbed(work).await?;
     let mut figures = Figures::default();
     while figures.kills < kills {
-        one_project(work, &mut figures, kills, &undisturbed, &mut dice).await?;
+        match work.workers() {
+            1 => one_project(work, &mut figures, kills, &undisturbed, &mut dice).await?,
+            count => workers::one_project(count, work, &mut figures, kills, &undisturbed, &mut dice).await?,
+        }
         progress(&figures);
     }
     Ok(figures)
@@ -243,7 +262,9 @@ async fn wait(child: &mut Child, patience: Duration) -> Result<Option<i32>> {
 async fn provider(work: Work, seed: u64) -> Result<ModelServer> {
     if work == Work::ManyTasks {
         let mut dice = Dice::new(seed);
-        let thinking = move || Duration::from_millis(dice.below(THINKING_MS_MAX));
+        // Among several workers, the longer an answer takes the more of them have one under way.
+        let most = THINKING_MS_MAX * work.workers() as u64;
+        let thinking = move || Duration::from_millis(dice.below(most));
         return Ok(Workshop::new(MANY_TASKS, Tasks::Diamond, thinking).await.server);
     }
     let text = read(&root().join(ONE_TASK));
