@@ -16,3 +16,4 @@ mod restarts;
 mod runners;
 mod sandbox;
 mod tidy;
+mod workers;

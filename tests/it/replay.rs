@@ -13,7 +13,7 @@ use tests::root;
 use tests::workshop::{Tasks, Workshop};
 
 /// The shipped implementer with another word in its prompt, as long as the old one.
-fn changed_implementer() -> Vec<u8> {
+pub(crate) fn changed_implementer() -> Vec<u8> {
     let (old, new) = (b"a programmer in a small software studio", b"a programmer in a large software studio");
     let mut bytes = component("implementer");
     let at = bytes.windows(old.len()).position(|window| window == old).expect("the prompt is in the component");

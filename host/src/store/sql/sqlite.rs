@@ -1,17 +1,29 @@
 //! The store of one machine: one SQLite file, one writer, a few readers beside it.
 
-use super::super::Result;
+use super::super::{Result, StoreError};
 use super::group::{Member, Writer};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlitePool};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Reads beside the writer; more would only wait for the same two cores.
 const READERS_MAX: u32 = 4;
 /// How long a statement waits for another process's transaction, which is a few milliseconds long.
 const BUSY_TIMEOUT_S: u64 = 10;
+
+/// How the lock of a process that opens the file ends.
+const OPENING: &str = "opening";
+
+/// Waits until no other process opens the file. The lock ends with the handle, or with the process.
+async fn alone(path: PathBuf) -> Result<File> {
+    let failed = |error| StoreError::LockFile { path: path.clone(), error };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    locked.map_err(|_| StoreError::Undone("the process ends".to_owned()))?.map_err(failed)
+}
 
 /// The database of one data directory.
 #[derive(Clone, Debug)]
@@ -32,6 +44,8 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S))
             .disable_statement_logging();
+        // Two processes that make the same tables at one time would get in each other's way; SQLite itself knows nothing of migrations.
+        let _alone = alone(file.with_extension(OPENING)).await?;
         let mut connection = options.connect().await?;
         sqlx::migrate!("../migrations/sqlite").run(&mut connection).await.map_err(super::super::migration_failed)?;
         // A connection to a file does not go away by itself, so it is not tried out each time.
