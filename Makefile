@@ -56,7 +56,8 @@ bench-gateway: postgres
 	PEER=$(PEER) $(CARGO) run --release -q -p tests --bin bench-gateway
 
 ## What the orchestrator adds to the models' time: tasks at one time beside the same in turn, and projects a second.
-bench-orchestrator: plugins
+bench-orchestrator: plugins postgres
+	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-orchestrator
 	$(CARGO) run --release -q -p tests --bin bench-orchestrator
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].

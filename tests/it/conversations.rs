@@ -1,12 +1,17 @@
 //! Every conversation in `tests/conversations/` is played against the production application, with the shipped plugins in the
 //! real sandbox and the model's words served over HTTP.
 
+use atelier_host::app::App;
 use atelier_host::delivery::Delivery;
 use atelier_host::project::{Answer as UserAnswer, Next};
-use tests::conversation::Conversation;
+use atelier_host::store::projects::Project;
+use tests::conversation::{Conversation, Section};
 use tests::home::{Home, assert_agrees, assert_sound};
 use tests::model_server::{Answer, ModelServer};
 use tests::root;
+
+/// What the user says.
+const SPOKEN: &[&str] = &["question", "answer", "approve", "change", "retry", "rollback", "resume", "cancel"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_conversation_comes_out_as_written() {
@@ -25,7 +30,7 @@ async fn play(name: &str, conversation: &Conversation) {
     let app = home.app(&server.url).await;
     let orchestrator = &app.orchestrator;
     let mut project = app.control.create("local", &conversation.texts("idea")[0], None).await.expect("a project");
-    let mut spoken = conversation.sections.iter().filter(|section| ["question", "answer", "approve"].contains(&section.name.as_str()));
+    let mut spoken = conversation.sections.iter().filter(|section| SPOKEN.contains(&section.name.as_str())).peekable();
     loop {
         project = orchestrator.advance(project).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
         match project.state.next() {
@@ -40,7 +45,7 @@ async fn play(name: &str, conversation: &Conversation) {
                 };
                 project = app.control.answer(&project, answer).await.expect("answered");
             }
-            Next::Approve => {
+            Next::Approve if spoken.peek().is_none_or(|section| section.name == "approve") => {
                 let approve = spoken.next().expect("an approval");
                 assert_eq!(approve.name, "approve", "{name}");
                 let quote = orchestrator.quote(&project).await.expect("a quote");
@@ -50,7 +55,10 @@ async fn play(name: &str, conversation: &Conversation) {
                 };
                 project = app.control.approve(&project, ceiling).await.expect("approved");
             }
-            _ => break,
+            _ => match spoken.next() {
+                Some(section) => project = said(&app, &project, section).await,
+                None => break,
+            },
         }
     }
     assert_eq!(spoken.next(), None, "{name}: the user was not asked everything");
@@ -60,6 +68,23 @@ async fn play(name: &str, conversation: &Conversation) {
     outcome(name, conversation, &Delivery::of(&app.reader.store, &project).await.expect("a delivery"));
     assert_sound(&app).await;
     assert_agrees(&app.reader.store, &server.log()).await;
+}
+
+/// Second thoughts of the user.
+async fn said(app: &App, project: &Project, section: &Section) -> Project {
+    let (control, text) = (&app.control, section.text.as_str());
+    let done = match section.name.as_str() {
+        "change" => match text.split_once(": ").filter(|(id, _)| id.starts_with('R')) {
+            Some((requirement, words)) => control.change(project, words, Some(requirement)).await,
+            None => control.change(project, text, None).await,
+        },
+        "retry" => control.retry(project, Some(text).filter(|class| !class.is_empty())).await,
+        "rollback" => control.roll_back(project, text).await,
+        "resume" => control.resume(project.clone(), None).await,
+        "cancel" => control.cancel(project).await,
+        other => panic!("`{other}` is said where nobody listens; the project is {}", project.state.phase.word()),
+    };
+    done.unwrap_or_else(|error| panic!("{}: {error:#}", section.name))
 }
 
 /// A `told` section holds for the request that the model section before it answered.

@@ -8,6 +8,11 @@
 //! ## question         a question that the user must see (a part of it is enough)
 //! ## answer           what the user says to it: text, `-` to skip, `enough`
 //! ## approve          a ceiling in credits; empty takes the proposed one
+//! ## change           what the user wants different; `R2: …` puts these words in place of one requirement
+//! ## retry            what failed is tried again; a class of models, or empty
+//! ## rollback         the last task that stays
+//! ## resume           the user lets it go on
+//! ## cancel           the user wants it, or the change under way, no more
 //! ## told             words that the model must have been told just now
 //! ## runners          checks are executed in this one
 //! ## outcome          `name: value` lines: phase, commits, calls, requirement ID, file PATH (a part of it), refunded
@@ -34,7 +39,7 @@ pub struct Conversation {
 }
 
 /// The names that a section may have.
-const NAMES: &[&str] = &["idea", "model", "question", "answer", "approve", "told", "runners", "outcome"];
+const NAMES: &[&str] = &["idea", "model", "question", "answer", "approve", "change", "retry", "rollback", "resume", "cancel", "told", "runners", "outcome"];
 
 impl Conversation {
     /// Reads one.

@@ -18,7 +18,9 @@ pub struct Ended {
 
 /// The command, with the settings of this story and nothing else of Atelier's in its environment.
 pub fn command(home: &Home, model_url: &str, arguments: &[impl AsRef<str>]) -> Command {
-    let program = target().join("debug").join("atelier");
+    // Beside a benchmark is the program in the same profile.
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name("atelier")).filter(|program| program.exists());
+    let program = beside.unwrap_or_else(|| target().join("debug").join("atelier"));
     assert!(program.exists(), "{} is missing; `make test` builds it", program.display());
     let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ATELIER_")) {

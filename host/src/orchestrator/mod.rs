@@ -22,7 +22,7 @@ use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
 use crate::store::projects::{Change, Project};
 use crate::workspace::overlay::Overlay;
-use crate::workspace::path::ProjectPath;
+use crate::workspace::path::FilePattern;
 use crate::workspace::{Files, sha256};
 use anyhow::{Context, Result};
 use control::Control;
@@ -78,11 +78,11 @@ impl Orchestrator {
         let start = judging::starting_files(project);
         let Some(snapshot) = self.store.snapshots(&project.id).await?.pop() else { return Ok(start) };
         let mut files = self.store.files(&snapshot.tree).await?;
-        // A change brings other tests than those that the last task was accepted with.
+        // A change brings other tests, and another README, than those that the last task was accepted with.
         files.retain(|path, _| !project.state.void_files.iter().any(|void| void == path.as_ref()));
-        let tests = project.state.plan.iter().flat_map(|plan| plan.check_files());
-        let tests = tests.filter_map(|file| ProjectPath::parse(&file.path).ok());
-        files.extend(tests.filter_map(|path| start.get_key_value(&path).map(|(path, file)| (path.clone(), file.clone()))));
+        let tasks = project.state.plan.iter().flat_map(|plan| &plan.tasks);
+        let written: Vec<FilePattern> = tasks.flat_map(|task| &task.files).filter_map(|file| FilePattern::parse(file).ok()).collect();
+        files.extend(start.into_iter().filter(|(path, _)| !written.iter().any(|pattern| pattern.allows(path))));
         Ok(files)
     }
 

@@ -88,6 +88,13 @@ const RULES: &[Rule] = &[
             or spent < (select coalesce(sum(spent), 0) from budget child where child.parent = budget.id)
             or held < (select coalesce(sum(held), 0) from budget child where child.parent = budget.id)",
     ),
+    (
+        "I15",
+        "a project that can go on has a step that a worker can take",
+        "select 'project ' || id from project where has_steps = 1 and phase in ('eliciting', 'planning', 'building')
+            and not exists (select 1 from step where step.project = project.id)
+            and not exists (select 1 from question where question.project = project.id and answer is null)",
+    ),
 ];
 
 /// One line of a provider's own log.

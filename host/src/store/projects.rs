@@ -182,6 +182,15 @@ impl Store {
             .collect())
     }
 
+    /// The projects that are in this phase, the oldest first.
+    pub async fn in_phase(&self, phase: &str, limit: u32) -> Result<Vec<String>> {
+        query("select id from project where phase = $1 order by created_ms, id limit $2")
+            .bind(phase)
+            .bind(limit)
+            .scalars(&mut self.read().await?)
+            .await
+    }
+
     /// Makes one change. Fails with [`StoreError::Conflict`] if the project is no longer as it was read.
     pub async fn commit(&self, project: &Project, state: &State, change: Change) -> Result<Project> {
         if transaction!(self, |tx| commit(&mut tx, self.policy, project, state, &change))? {

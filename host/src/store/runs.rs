@@ -136,6 +136,8 @@ pub struct RunRecord {
     pub fuel: i64,
     /// Largest memory.
     pub memory_peak_bytes: i64,
+    /// How long its step had waited for a worker, in milliseconds.
+    pub waited_ms: i64,
 }
 
 impl Store {
@@ -231,6 +233,7 @@ impl Store {
                 incarnations: row.get("incarnations"),
                 fuel: row.get("fuel"),
                 memory_peak_bytes: row.get("memory_peak_bytes"),
+                waited_ms: row.get("waited_ms"),
             })
             .collect())
     }
