@@ -1,5 +1,6 @@
 //! One test binary for all stories, so that everything is linked once.
 
+mod changes;
 mod commands;
 mod conversations;
 mod dialects;

@@ -69,7 +69,7 @@ fn answer(asked: &Asked, count: usize, tasks: Tasks) -> Option<String> {
         return Some("accept: it is what it should be.".to_owned());
     }
     if text.contains("You turn a brief into a plan") {
-        return Some(plan(count, tasks));
+        return Some(if text.contains("# A change") { second_part_anew() } else { plan(count, tasks) });
     }
     text.contains("A client sends an idea").then(|| brief(count))
 }
@@ -81,6 +81,12 @@ fn number(text: &str) -> Option<usize> {
 fn brief(count: usize) -> String {
     let requirements: String = (1..=count).map(|part| format!("requirement: part_{part}() is {part}.\n")).collect();
     format!("size: S\ntitle: Parts\nlanguage: python\nsummary: {count} functions.\n{requirements}")
+}
+
+/// What is planned whatever change is asked for: the second part is done again.
+fn second_part_anew() -> String {
+    let head = "design: each part is a function.\nrun: python3 part_1.py\n";
+    format!("{head}\ntask: T2 Be part 2\nneeds: -\nfiles: part_2.py\ndo: Write part_2().\n\ncheck: R2 file-present part_2.py\n")
 }
 
 fn plan(count: usize, tasks: Tasks) -> String {

@@ -299,6 +299,11 @@ pub enum Action {
         /// The key of its runs.
         key: String,
     },
+    /// End what was begun of these steps, because it is done anew.
+    EndRuns {
+        /// Their names.
+        steps: Vec<String>,
+    },
     /// Forget what was accepted after this task.
     RollBack {
         /// The last task that stays.
@@ -411,6 +416,7 @@ impl State {
 pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexpected> {
     let mut new = state.clone();
     let mut actions = Vec::new();
+    let begins_anew = matches!(event, Event::Planned(_) | Event::RolledBack { .. } | Event::Retried(_));
     match (&state.phase, event) {
         (Phase::Eliciting, Event::Elicited(brief)) => {
             new.brief = Some(state.with_known_ids(brief));
@@ -502,6 +508,10 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
         (Phase::Paused(_, before), Event::Paused(pause)) => new.phase = Phase::Paused(pause, before.clone()),
         (phase, Event::Paused(pause)) => new.phase = Phase::Paused(pause, Box::new(phase.clone())),
         (_, event) => return Err(unexpected(state, &format!("{event:?}"))),
+    }
+    if begins_anew {
+        let gone = state.ready().into_iter().map(|ready| ready.name).filter(|step| !new.may_return(step));
+        actions.push(Action::EndRuns { steps: gone.collect() });
     }
     Ok((new, actions))
 }

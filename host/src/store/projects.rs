@@ -323,6 +323,10 @@ async fn act(tx: &mut Tx, policy: Policy, project: &Project, action: &Action) ->
         Action::SetCeiling(ceiling) => ledger::set_ceiling(tx, policy, &project.id, *ceiling).await,
         Action::Accept { task, title, summary, tree } => files::snapshot(tx, &project.id, task, title, summary, tree).await,
         Action::Refund { key } => ledger::refund_task(tx, policy.refund_limit, &project.id, key).await,
+        Action::EndRuns { steps } => {
+            super::runs::end_steps(tx, &project.id, steps);
+            Ok(())
+        }
         Action::RollBack { task } => files::forget_after(tx, &project.id, task).await,
     }
 }

@@ -326,6 +326,20 @@ pub(super) fn flush(tx: &mut Tx, rows: &[JournalRow]) {
     }
 }
 
+/// Ends the open runs of steps that nobody will take again.
+pub(super) fn end_steps(tx: &mut Tx, project: &str, steps: &[String]) {
+    for step in steps {
+        query(
+            "update run set outcome = 'failed', detail = 'it was begun anew meanwhile', ended_ms = $1
+             where project = $2 and step = $3 and outcome = 'open'",
+        )
+        .bind(now_ms())
+        .bind(project)
+        .bind(step)
+        .later(tx);
+    }
+}
+
 pub(super) async fn end(tx: &mut Tx, refund_limit: NanoUsd, end: &RunEnd) -> Result<()> {
     query("update run set outcome = $1, detail = $2, fuel = $3, memory_peak_bytes = $4, host_calls = $5, ended_ms = $6, result_sha256 = $7 where id = $8 and outcome = 'open'")
         .bind(end.outcome)
