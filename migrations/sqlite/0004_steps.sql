@@ -36,7 +36,7 @@ create index project_without_steps on project (id) where has_steps = 0;
 alter table run add column waited_ms integer not null default 0;
 
 -- A task that is done again, because what it is to do was changed, is accepted again.
-create table snapshot_new (
+create table snapshot_next (
     project text not null references project (id),
     number integer not null,
     task text not null,
@@ -46,6 +46,6 @@ create table snapshot_new (
     accepted_ms integer not null,
     primary key (project, number)
 ) strict, without rowid;
-insert into snapshot_new select project, number, task, title, summary, tree, accepted_ms from snapshot;
+insert into snapshot_next select project, number, task, title, summary, tree, accepted_ms from snapshot;
 drop table snapshot;
-alter table snapshot_new rename to snapshot;
+alter table snapshot_next rename to snapshot;

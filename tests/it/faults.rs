@@ -3,7 +3,7 @@
 use atelier_host::app::App;
 use atelier_host::project::{Pause, Phase};
 use tests::conversation::Conversation;
-use tests::database::{Cluster, Engine};
+use tests::database::{Cluster, Engine, tamper};
 use tests::home::{Home, assert_agrees, assert_sound, begin, read};
 use tests::model_server::{Answer, ModelServer};
 use tests::root;
@@ -196,6 +196,29 @@ async fn a_database_that_crashes_in_the_middle_of_a_call_loses_nothing() {
     assert_eq!(project.state.phase, Phase::Quoted);
     assert_sound(&app).await;
     assert_agrees(&app.reader.store, &server.log()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_was_damaged_is_told_and_the_step_begins_anew() {
+    let questions = "size: S\nquestion: Which of the two?\n- this\n- that\n";
+    let server = ModelServer::scripted(move |_, _| Answer::Text(questions.to_owned())).await;
+    let home = Home::shipped();
+    let project = {
+        let app = home.app(&server.url).await;
+        begin(&app, "a tool for my notes").await
+    };
+    assert!(project.state.question.is_some());
+    tamper(&home.store_folder(), "update journal set response = 'not what was written' where call = 'llm.complete'").expect("damaged");
+    let app = home.app(&server.url).await;
+    let project = app.control.answer(&project, atelier_host::project::Answer::Skipped).await.expect("answered");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert!(project.state.question.is_some(), "it asks once more: {:?}", project.state.phase);
+    let events = app.reader.store.events(&project.id, 0).await.expect("events");
+    let told = events.iter().find(|event| event.kind == "diverged").expect("it is told");
+    assert!(told.text.contains("an answer that can't be read"), "{}", told.text);
+    let receipt = app.reader.store.receipt(&project.id).await.expect("a receipt");
+    assert!(receipt.refunded.0 > 0, "what led nowhere is given back");
+    assert_sound(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

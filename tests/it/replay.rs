@@ -46,6 +46,24 @@ async fn a_recorded_project_comes_out_the_same_and_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_whose_time_is_over_is_let_go_and_a_replay_says_so() {
+    let workshop = Workshop::new(1, Tasks::Apart, || Duration::ZERO).await;
+    let home = Home::shipped();
+    let app = home.app(&workshop.server.url).await;
+    let project = begin_approved(&app, "parts").await;
+    let waiting = begin(&app, "parts").await;
+    let store = &app.reader.store;
+    assert_eq!(store.forget_journals(project.updated_ms - 1, 100).await.expect("looked"), 0, "its time is not over");
+    assert_eq!(store.forget_journals(project.updated_ms + 60_000, 3).await.expect("let go"), 3, "a batch");
+    assert_eq!(store.forget_journals(project.updated_ms + 60_000, 3).await.expect("let go"), 1, "what is left");
+    let forgotten = app.orchestrator.replay(&project, &BTreeMap::new()).await.expect("a replay");
+    assert!(forgotten.iter().all(|run| run.finding == Finding::Forgotten), "{forgotten:?}");
+    let kept = app.orchestrator.replay(&waiting, &BTreeMap::new()).await.expect("a replay");
+    assert!(kept.iter().all(|run| run.finding == Finding::Same), "a project that waits keeps its own: {kept:?}");
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_version_of_a_plugin_is_told_apart_in_words_that_a_person_understands() {
     let workshop = Workshop::new(1, Tasks::Apart, || Duration::ZERO).await;
     let home = Home::shipped();

@@ -124,6 +124,11 @@ async fn a_storm_of_host_calls_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_answers_are_more_than_may_be_kept_ends() {
+    check("storm", Limits { journal_mib: 0, ..small() }, "limit journal_mib").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_large_does_not_cross_the_boundary() {
     check("huge-argument", small(), "the plugin was stopped").await;
     check("huge-return", small(), "the plugin was stopped").await;

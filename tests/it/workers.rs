@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tests::database::{cluster, store};
 use tests::home::{Home, assert_agrees, assert_audit, assert_sound, begin, component};
-use tests::program::{atelier_beside, start};
+use tests::program::{Worker, atelier_beside};
 use tests::root;
 use tests::workshop::{Tasks, Workshop};
 
@@ -82,10 +82,7 @@ async fn a_worker_that_slept_through_its_lease_changes_nothing_any_more() {
     let sleeper = claim(&store, "boot0").await.expect("there is a step");
     let run = store.begin_run(&NewRun { run_limit: NanoUsd(1_000_000), ..run_of(&sleeper) }, "").await.expect("a run");
     let ask = world.ask(&run.id, 10, 10);
-    assert!(matches!(
-        store.reserve("boot0", Some(&sleeper), &ask).await.expect("asked"),
-        atelier_host::ledger::Reserved::Held { .. }
-    ));
+    assert!(matches!(store.reserve("boot0", Some(&sleeper), &ask).await.expect("asked"), atelier_host::ledger::Reserved::Held { .. }));
     tokio::time::sleep(Duration::from_millis(150)).await;
     let successor = claim(&store, "two").await.expect("the lease ended");
 
@@ -200,17 +197,12 @@ async fn see_it_through(reader: &Reader, orchestrator: &Orchestrator, project: &
     }
 }
 
-fn signal(child: &std::process::Child, name: &str) {
-    let sent = std::process::Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_serving_process_builds_what_others_begin_and_a_person_can_look_on() {
     let workshop = Workshop::new(3, Tasks::Apart, || Duration::from_millis(20)).await;
     let home = Home::shipped();
     home.environment(&workshop.server.url);
-    let mut child = start(&home, &workshop.server.url, &["serve"]);
+    let worker = Worker::start(&home, &workshop.server.url);
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
     until(async || !reader.store.workers().await.expect("looked").is_empty()).await;
     let out = home.beside("out").display().to_string();
@@ -218,9 +210,7 @@ async fn a_serving_process_builds_what_others_begin_and_a_person_can_look_on() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let shown = atelier_beside(&home, &workshop.server.url, &["workers"]).await;
     assert!(shown.out.contains("0 steps wait") && shown.out.contains("of 32 slots"), "{}", shown.out);
-    signal(&child, "-TERM");
-    let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a thread").expect("it ends");
-    assert_eq!(status.code(), Some(0), "it stops as asked");
+    assert_eq!(worker.stop().await, Some(0), "it stops as asked");
     assert!(reader.store.workers().await.expect("looked").is_empty());
     assert_audit(&reader.store, &[]).await;
     workshop.server.asked();
@@ -232,7 +222,7 @@ async fn a_worker_that_is_told_to_stop_hands_over_and_no_call_is_made_twice() {
     let workshop = Workshop::new(4, Tasks::Apart, || Duration::from_millis(300)).await;
     let home = Home::shipped();
     home.environment(&workshop.server.url);
-    let mut first = start(&home, &workshop.server.url, &["serve"]);
+    let first = Worker::start(&home, &workshop.server.url);
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
     let orchestrator = reader.orchestrator("a person", None).await.expect("the pieces");
     let project = orchestrator.control.create("local", "parts", None).await.expect("a project").id;
@@ -240,15 +230,12 @@ async fn a_worker_that_is_told_to_stop_hands_over_and_no_call_is_made_twice() {
     let upgrading = async {
         // In the middle of the tasks' first calls.
         until(async || workshop.server.asked().len() >= 4).await;
-        signal(&first, "-TERM");
-        let status = tokio::task::spawn_blocking(move || first.wait()).await.expect("a thread").expect("it ends");
-        assert_eq!(status.code(), Some(0));
+        assert_eq!(first.stop().await, Some(0));
         assert!(!reader.store.project(&project).await.expect("a project").state.is_over(), "there is something left to do");
-        start(&home, &workshop.server.url, &["serve"])
+        Worker::start(&home, &workshop.server.url)
     };
-    let (phase, mut second) = tokio::join!(watching, upgrading);
-    signal(&second, "-TERM");
-    tokio::task::spawn_blocking(move || second.wait()).await.expect("a thread").expect("it ends");
+    let (phase, second) = tokio::join!(watching, upgrading);
+    assert_eq!(second.stop().await, Some(0));
     assert_eq!(phase, Phase::Delivered);
     let receipt = reader.store.receipt(&project).await.expect("a receipt");
     assert_eq!((receipt.calls, receipt.lost_calls), (2 + 4 * 2, 0), "each call is made once");
@@ -269,24 +256,21 @@ async fn a_worker_that_hangs_loses_its_steps_and_what_it_does_when_it_wakes_coun
     let workshop = Workshop::new(2, Tasks::Apart, || Duration::from_millis(400)).await;
     let (mut home, _) = on_a_server();
     home.variables.push(("ATELIER_LEASE_S", "2".to_owned()));
-    let mut sleeper = start(&home, &workshop.server.url, &["serve"]);
+    let sleeper = Worker::start(&home, &workshop.server.url);
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
     let orchestrator = reader.orchestrator("a person", None).await.expect("the pieces");
     let project = orchestrator.control.create("local", "parts", None).await.expect("a project").id;
     until(async || !workshop.server.asked().is_empty()).await;
-    signal(&sleeper, "-STOP");
-    let mut other = start(&home, &workshop.server.url, &["serve"]);
+    sleeper.signal("-STOP");
+    let other = Worker::start(&home, &workshop.server.url);
     let phase = see_it_through(&reader, &orchestrator, &project).await;
     assert_eq!(phase, Phase::Delivered);
     let before = reader.store.project(&project).await.expect("a project");
-    signal(&sleeper, "-CONT");
+    sleeper.signal("-CONT");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let after = reader.store.project(&project).await.expect("a project");
     assert_eq!((after.version, after.state), (before.version, before.state));
-    for child in [&mut sleeper, &mut other] {
-        child.kill().expect("killed");
-        child.wait().expect("dead");
-    }
+    drop((sleeper, other));
     let receipt = reader.store.receipt(&project).await.expect("a receipt");
     assert_eq!((receipt.calls, receipt.lost_calls), (2 + 2 * 2, 1), "the call that nobody waited for is the house's");
     assert_audit(&reader.store, &[]).await;

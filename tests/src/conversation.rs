@@ -39,7 +39,8 @@ pub struct Conversation {
 }
 
 /// The names that a section may have.
-const NAMES: &[&str] = &["idea", "model", "question", "answer", "approve", "change", "retry", "rollback", "resume", "cancel", "told", "runners", "outcome"];
+const NAMES: &[&str] =
+    &["idea", "model", "question", "answer", "approve", "change", "retry", "rollback", "resume", "cancel", "told", "runners", "outcome"];
 
 impl Conversation {
     /// Reads one.

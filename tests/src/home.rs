@@ -91,6 +91,14 @@ impl Home {
         self.directory.path().join("data")
     }
 
+    /// The folder that [`tamper`](crate::database::tamper) knows the database by.
+    pub fn store_folder(&self) -> PathBuf {
+        match Engine::of_tests() {
+            Engine::Sqlite => self.data(),
+            Engine::Postgres => self.directory.path().to_owned(),
+        }
+    }
+
     /// The folder that data and database belong to.
     pub fn folder(&self) -> &Path {
         self.directory.path()

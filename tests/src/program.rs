@@ -73,6 +73,35 @@ pub fn start(home: &Home, model_url: &str, arguments: &[impl AsRef<str>]) -> Chi
     command(home, model_url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }
 
+/// A worker on all projects. Dropping it is `kill -9`.
+pub struct Worker(Child);
+
+impl Worker {
+    /// Starts one.
+    pub fn start(home: &Home, model_url: &str) -> Worker {
+        Worker(start(home, model_url, &["serve"]))
+    }
+
+    /// Sends a signal, such as `-TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "kill {name}");
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub async fn stop(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        tokio::task::spawn_blocking(move || self.0.wait()).await.expect("the thread lives").expect("it ends").code()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A file of the checkout.
 pub fn file(path: &str) -> String {
     crate::home::read(&root().join(path))

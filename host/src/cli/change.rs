@@ -70,6 +70,8 @@ pub(super) async fn roll_back(settings: Settings, arguments: RollbackArguments) 
     let project = reader.store.project(&arguments.project).await?;
     let project = reader.control()?.roll_back(&project, &arguments.task).await?;
     let (id, task) = (&project.id, &arguments.task);
-    println!("{id} is as it was when {task} was accepted. Do the rest again: atelier resume {id}\nOr something else: atelier change {id} \"…\"");
+    println!(
+        "{id} is as it was when {task} was accepted. Do the rest again: atelier resume {id}\nOr something else: atelier change {id} \"…\""
+    );
     Ok(Exit::Done)
 }

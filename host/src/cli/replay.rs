@@ -64,6 +64,7 @@ fn show(run: &Replayed) {
         Finding::Same => println!("same      {name}: {figures}"),
         Finding::OtherResult => println!("OTHER     {name}: it asked the same and returned something else; {figures}"),
         Finding::Ended(why) => println!("ENDED     {name}: {why}; {figures}"),
+        Finding::Forgotten => println!("unknown   {name}: its journal was let go, ATELIER_JOURNAL_DAYS after the project's end"),
         Finding::NotRecorded => println!("unknown   {name}: an older version wrote down too little to replay it"),
         Finding::Diverged { call, what, recorded, now } => {
             println!("DIVERGED  {name}: at host call {call}, {what}; {figures}");

@@ -256,7 +256,7 @@ fn next_step(project: &Project, pause: &Pause) -> String {
         Pause::Credits => format!("atelier credits grant CREDITS, then atelier resume {id}"),
         Pause::Ceiling => format!("Raise it: atelier resume {id} --ceiling CREDITS"),
         Pause::Stuck { .. } => format!(
-            "Try again: atelier resume {id}\nBy other models: atelier retry {id} --class CLASS\nOr deliver what works: atelier resume {id} --give-up"
+            "Try again, the last time with the strongest model: atelier resume {id}\nBy other models: atelier retry {id} --class CLASS\nOr deliver what works: atelier resume {id} --give-up"
         ),
         Pause::Provider(_) | Pause::User => format!("When it is back: atelier resume {id}"),
         Pause::Operator(_) => format!("Then: atelier resume {id}"),

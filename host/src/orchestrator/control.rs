@@ -106,7 +106,8 @@ impl Control {
         }
         self.store.wish(&project.id, Wish::GoOn).await?;
         let by = class.map(|class| format!(" by models of class `{class}`")).unwrap_or_default();
-        self.apply(project, Event::Retried(class.map(str::to_owned)), "retried", &format!("what could not be done is tried again{by}")).await
+        self.apply(project, Event::Retried(class.map(str::to_owned)), "retried", &format!("what could not be done is tried again{by}"))
+            .await
     }
 
     /// Asks for something else than before: of the whole, or in place of one requirement. A new plan and its price come next.
@@ -123,7 +124,10 @@ impl Control {
             }
         }
         if matches!(project.state.phase, Phase::Eliciting | Phase::Planning | Phase::Cancelled) || project.state.plan.is_none() {
-            bail!("project {id} is {} and has no plan that could be changed; `atelier status {id}` shows how it stands", project.state.phase.word());
+            bail!(
+                "project {id} is {} and has no plan that could be changed; `atelier status {id}` shows how it stands",
+                project.state.phase.word()
+            );
         }
         self.store.wish(id, Wish::GoOn).await?;
         let event = Event::ChangeAsked { request: request.to_owned(), requirement: requirement.map(str::to_owned) };
@@ -156,9 +160,7 @@ impl Control {
         match project.state.phase {
             _ if project.cancel_requested => self.apply(&project, Event::Cancelled, "cancelled", "cancelled by the user").await,
             Phase::Paused(..) => Ok(project),
-            _ if project.pause_requested => {
-                self.apply(&project, Event::Paused(Pause::User), "paused", &Pause::User.to_string()).await
-            }
+            _ if project.pause_requested => self.apply(&project, Event::Paused(Pause::User), "paused", &Pause::User.to_string()).await,
             _ => Ok(project),
         }
     }

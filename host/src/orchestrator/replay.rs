@@ -43,6 +43,8 @@ pub enum Finding {
     Ended(String),
     /// A version of Atelier made it that wrote down too little.
     NotRecorded,
+    /// What it was answered is not kept any more.
+    Forgotten,
 }
 
 /// One run, replayed.
@@ -97,6 +99,9 @@ impl Orchestrator {
             checks: None,
         };
         let Ok(inputs) = serde_json::from_str::<Inputs>(&recorded.inputs) else { return Ok(replayed) };
+        if recorded.is_forgotten {
+            return Ok(Replayed { finding: Finding::Forgotten, ..replayed });
+        }
         let ended = self.call_closed(project, recorded, plugin, &inputs).await?;
         (replayed.host_calls, replayed.fuel, replayed.memory_peak_bytes) = (ended.host_calls, ended.fuel, ended.memory_peak_bytes);
         if let (Outcome::Returned(Ok(Value::Summary(_))), Some(task)) = (&ended.outcome, &inputs.job.task) {
@@ -145,8 +150,9 @@ impl Orchestrator {
     async fn call_closed(&self, project: &Project, recorded: &Recorded, plugin: &Loaded, inputs: &Inputs) -> Result<Ended> {
         let files = self.store.files(&recorded.base_tree).await?;
         let (export, step) = step_of(recorded, inputs);
-        let overlay = overlay(project, &step, inputs.job.task.as_ref(), files);
-        let owner = Owner { project: project.id.clone(), run: recorded.id.clone(), wallet: project.wallet.clone(), lease: None, class: None };
+        let overlay = overlay(&inputs.job, &step, files);
+        let owner =
+            Owner { project: project.id.clone(), run: recorded.id.clone(), wallet: project.wallet.clone(), lease: None, class: None };
         let journal = self.store.journal(&recorded.id).await?;
         let services = Services { progress: None, ..self.services() };
         let granted = plugin.granted(step.export());

@@ -91,7 +91,7 @@ impl Orchestrator {
             lease: Some(lease.clone()),
             class: inputs.class.clone(),
         };
-        let overlay = overlay(&project, step, inputs.job.task.as_ref(), files);
+        let overlay = overlay(&inputs.job, step, files);
         let (granted, job) = (plugin.granted(step.export()), inputs.job.clone());
         let services = Services { pausing: told.pausing, ..self.services() };
         let mut context = RunContext::new(owner, plugin.limits, granted, job, overlay, services, recorded);
@@ -456,12 +456,12 @@ fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Ev
 }
 
 /// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.
-pub(super) fn overlay(project: &Project, step: &Step, task: Option<&Task>, files: Files) -> Overlay {
-    let writable = match (step, task) {
+pub(super) fn overlay(job: &Job, step: &Step, files: Files) -> Overlay {
+    let writable = match (step, &job.task) {
         (Step::Implement { .. }, Some(task)) => task.files.iter().filter_map(|file| FilePattern::parse(file).ok()).collect(),
         _ => Vec::new(),
     };
-    let checks = project.state.plan.iter().flat_map(|plan| plan.check_files());
+    let checks = job.plan.iter().flat_map(|plan| plan.check_files());
     let protected = checks.filter_map(|file| ProjectPath::parse(&file.path).ok()).collect();
     Overlay::new(files, writable, protected)
 }

@@ -5,6 +5,7 @@ use super::Orchestrator;
 use crate::project::Next;
 use crate::store::projects::Project;
 use crate::store::steps::{Held, Lease, Standing};
+use crate::store::{Store, now_ms};
 use anyhow::{Result, anyhow};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a worker looks what is wished of the projects that it has.
 const WISH_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a worker lets go what nobody needs any more.
+const TIDY_INTERVAL: Duration = Duration::from_secs(3_600);
+/// Journals that are let go in one transaction.
+const JOURNALS_AT_ONCE: u32 = 100;
 /// Signs of life within a lease, so that one may fail.
 const RENEWALS_OF_LEASE: u32 = 4;
 /// How long a worker that ends waits for model calls under way: longer than most of them take.
@@ -89,6 +94,7 @@ impl Orchestrator {
         let mut work = self.store.work();
         let mut ticks = Ticks::new(self.settings.lease_s);
         let mut stop = std::pin::pin!(stop);
+        let tidying = tokio::spawn(tidy(self.store.clone(), self.settings.journal_days));
         let mut deadline = None;
         while deadline.is_none() || !worker.steps.is_empty() {
             work.mark_unchanged();
@@ -109,8 +115,26 @@ impl Orchestrator {
                 break;
             }
         }
+        tidying.abort();
         worker.steps.shutdown().await;
         Ok(self.store.end_worker(&boot).await?)
+    }
+}
+
+/// Lets journals go whose time is over, again and again; batch by batch, so that nobody waits for it.
+async fn tidy(store: Store, days: u64) {
+    if days == 0 {
+        return;
+    }
+    let age_ms = i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(24 * 3_600 * 1_000);
+    loop {
+        match store.forget_journals(now_ms().saturating_sub(age_ms), JOURNALS_AT_ONCE).await {
+            Ok(JOURNALS_AT_ONCE) => continue,
+            Ok(0) => {}
+            Ok(_) => tracing::info!("journals of projects that ended {days} days ago were let go"),
+            Err(error) => tracing::warn!("journals can't be let go: {error}"),
+        }
+        tokio::time::sleep(TIDY_INTERVAL).await;
     }
 }
 
@@ -207,7 +231,8 @@ impl Worker {
         let orchestrator = &self.orchestrator;
         let Ok(held) = orchestrator.store.held(orchestrator.gateway.boot()).await else { return };
         for mine in self.mine.values() {
-            let is_it = |held: &&Held| held.number == mine.lease.number && held.project == mine.lease.project && held.step == mine.lease.step;
+            let is_it =
+                |held: &&Held| held.number == mine.lease.number && held.project == mine.lease.project && held.step == mine.lease.step;
             match held.iter().find(is_it) {
                 Some(held) if held.cancel => drop(mine.stop.send(true)),
                 Some(held) => mine.pausing.store(held.pause, Ordering::Relaxed),

@@ -18,6 +18,8 @@ pub struct Journal {
     recorded: BTreeMap<u32, JournalRow>,
     next: u32,
     pending: Vec<JournalRow>,
+    /// Of all answers that are kept.
+    bytes: u64,
     /// Where nothing may go on live: every request made so far.
     requests: Option<Vec<String>>,
 }
@@ -48,7 +50,9 @@ pub struct Diverged {
 impl Journal {
     /// The journal of this run.
     pub fn new(run: String, recorded: Vec<JournalRow>) -> Journal {
-        Journal { run, recorded: recorded.into_iter().map(|row| (row.seq, row)).collect(), next: 0, pending: Vec::new(), requests: None }
+        let bytes = recorded.iter().filter_map(|row| row.response.as_ref()).map(|response| response.len() as u64).sum();
+        let recorded = recorded.into_iter().map(|row| (row.seq, row)).collect();
+        Journal { run, recorded, next: 0, pending: Vec::new(), bytes, requests: None }
     }
 
     /// The same, for a replay that ends where the record does. It notes what is asked.
@@ -108,6 +112,7 @@ impl Journal {
     pub fn keep(&mut self, call: &Call, answer: &impl Serialize) {
         if self.row(call.seq).is_none() {
             let response = serde_json::to_string(answer).expect("answers always serialize");
+            self.bytes += response.len() as u64;
             self.pending.push(JournalRow::kept(self.run.clone(), call.seq, call.name, call.fingerprint.clone(), response));
         }
     }
@@ -142,6 +147,16 @@ impl Journal {
     /// Whether the next call was answered before. Words to the user were said then.
     pub fn is_replaying(&self) -> bool {
         self.row(self.next).is_some()
+    }
+
+    /// Counts an answer that was stored by whoever made it.
+    pub fn stored(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// All answers that are kept, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Calls made so far.

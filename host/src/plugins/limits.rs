@@ -44,6 +44,8 @@ pub struct Limits {
     pub host_calls: u32,
     /// Bytes that cross from guest to host in one call; the largest is a prompt.
     pub argument_bytes: usize,
+    /// What the host's answers of a run may be together in its journal, in MiB. A long task's are a few.
+    pub journal_mib: u64,
     /// Bytes written to the log and shown as progress. What is over is dropped.
     pub log_bytes: usize,
     /// Questions to the user.
@@ -60,6 +62,7 @@ impl Default for Limits {
             run_seconds: 3_600,
             host_calls: 5_000,
             argument_bytes: 8 * 1024 * 1024,
+            journal_mib: 64,
             log_bytes: 64 * 1024,
             questions: 10,
         }
@@ -86,6 +89,11 @@ impl Limits {
     /// All memories together.
     pub fn memory_bytes(&self) -> usize {
         usize::try_from(self.memory_mib.min(MEMORY_MIB_MAX) * 1024 * 1024).unwrap_or(usize::MAX)
+    }
+
+    /// All answers together.
+    pub fn journal_bytes(&self) -> u64 {
+        self.journal_mib.saturating_mul(1024 * 1024)
     }
 
     /// Instructions, roughly.

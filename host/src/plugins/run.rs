@@ -114,6 +114,9 @@ pub enum Ending {
     /// Kept calling after it was told to stop.
     #[error("it made far more host calls than it may")]
     CallStorm,
+    /// Was answered more than may be kept.
+    #[error("the host's answers to it are larger together than may be kept")]
+    JournalFull,
     /// The store failed.
     #[error("{0}")]
     HostFailed(String),
@@ -257,6 +260,7 @@ fn stopped(error: &wasmtime::Error, context: &Context) -> Outcome {
         Some(Ending::Diverged(diverged)) => Outcome::Diverged(diverged.clone()),
         Some(Ending::Stuck) => Outcome::Killed(Ending::Stuck.to_string()),
         Some(Ending::CallStorm) => Outcome::Killed(format!("{} (limit host_calls)", Ending::CallStorm)),
+        Some(Ending::JournalFull) => Outcome::Killed(format!("{} (limit journal_mib)", Ending::JournalFull)),
         Some(Ending::HostFailed(why)) => Outcome::HostFailed(why.clone()),
         None => Outcome::Killed(reason(error, Some(context))),
     }

@@ -83,7 +83,8 @@ impl State {
 
     /// The whole plan, of which a change's plan is only what is to be done because of it.
     pub fn whole_plan(&self, plan: Plan) -> Plan {
-        let Some((before, brief)) = self.revision.as_ref().and_then(|revision| Some((revision.before.plan.as_ref()?, self.brief.as_ref()?)))
+        let Some((before, brief)) =
+            self.revision.as_ref().and_then(|revision| Some((revision.before.plan.as_ref()?, self.brief.as_ref()?)))
         else {
             return plan;
         };
@@ -96,8 +97,7 @@ impl State {
             let acceptance = task.acceptance.iter().filter(|entry| stands(&entry.requirement)).cloned().collect();
             Task { acceptance, ..task.clone() }
         };
-        let mut tasks: Vec<Task> =
-            before.tasks.iter().map(|task| plan.task(&task.id).cloned().unwrap_or_else(|| kept(task))).collect();
+        let mut tasks: Vec<Task> = before.tasks.iter().map(|task| plan.task(&task.id).cloned().unwrap_or_else(|| kept(task))).collect();
         tasks.extend(plan.tasks.iter().filter(|task| before.task(&task.id).is_none()).cloned());
         // A test file that was written anew holds for every check that runs it.
         let tests: BTreeMap<&str, &SourceFile> = plan.check_files().map(|file| (file.path.as_str(), file)).collect();

@@ -27,6 +27,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_WORKER_SLOTS", "worker_slots"),
     ("ATELIER_QUEUE_MAX", "queue_max"),
     ("ATELIER_LEASE_S", "lease_s"),
+    ("ATELIER_JOURNAL_DAYS", "journal_days"),
     ("ATELIER_PARALLEL_TASKS", "parallel_tasks"),
     ("ATELIER_MASTER_KEYS", "master_keys"),
     ("ATELIER_MASTER_KEYS_FILE", "master_keys_file"),
@@ -52,7 +53,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// How the settings end that are numbers; the others are texts, amounts among them.
-const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "queue_max", "worker_slots"];
+const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "queue_max", "worker_slots", "_days"];
 
 /// Shorter than the least, and a busy machine loses its steps; longer than the most, and they wait too long for another.
 const LEASE_S: RangeInclusive<u64> = 2..=600;
@@ -74,6 +75,8 @@ pub struct Settings {
     /// `ATELIER_LEASE_S`: how long a step may be without a sign of life of its worker before another one takes it, in seconds; what is
     /// shorter is no more than a pause. A process that died is noticed sooner. Default 15.
     pub lease_s: u64,
+    /// `ATELIER_JOURNAL_DAYS`: how long after a project's end its runs can be replayed, in days; 0 keeps their journals for ever. Default 90.
+    pub journal_days: u64,
     /// `ATELIER_QUEUE_MAX`: steps that may wait for a worker before no project is begun any more. Default 10,000.
     pub queue_max: u64,
     /// `ATELIER_MASTER_KEYS`: what the providers' keys are sealed with: `ID:BASE64`, the one that seals first, older ones after it,
@@ -123,6 +126,7 @@ struct Defaults {
     parallel_tasks: usize,
     worker_slots: usize,
     lease_s: u64,
+    journal_days: u64,
     queue_max: u64,
     model: ModelDefaults,
     budget: BudgetSettings,
@@ -148,6 +152,7 @@ impl Settings {
             parallel_tasks: 4,
             worker_slots: 32,
             lease_s: 15,
+            journal_days: 90,
             queue_max: 10_000,
             model: ModelDefaults { first_byte_timeout_s: 300, idle_timeout_s: 60 },
             budget: BudgetSettings::default(),

@@ -28,13 +28,7 @@ impl Store {
 
     /// Replaces what is known of these files (`None`: the file is gone) and moves on to the next generation. What was made for another
     /// generation than there is changes nothing: another worker was first, and whoever needs the index looks at it again.
-    pub async fn update_index(
-        &self,
-        project: &str,
-        before: &str,
-        tree: &str,
-        files: &BTreeMap<String, Option<FileIndex>>,
-    ) -> Result<()> {
+    pub async fn update_index(&self, project: &str, before: &str, tree: &str, files: &BTreeMap<String, Option<FileIndex>>) -> Result<()> {
         transaction!(self, |tx| update(&mut tx, project, before, tree, files))
     }
 

@@ -58,7 +58,14 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { refund_limit: AMOUNT_MAX, pause_percent: 100, calls_per_project: i64::MAX, parallel_tasks: 4, lease_ms: 15_000, queue_max: u64::MAX }
+        Policy {
+            refund_limit: AMOUNT_MAX,
+            pause_percent: 100,
+            calls_per_project: i64::MAX,
+            parallel_tasks: 4,
+            lease_ms: 15_000,
+            queue_max: u64::MAX,
+        }
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Recorded {
     pub inputs: String,
     /// Digest of what it returned.
     pub result_sha256: String,
+    /// Whether its journal was let go.
+    pub is_forgotten: bool,
 }
 
 /// A run as the report shows it.
@@ -179,12 +181,31 @@ impl Store {
             .collect())
     }
 
+    /// Lets the journals go of so many runs whose projects came to their end before this time; says how many it found. What was paid is in
+    /// the ledger, what was made in the project's files; only a replay needs a journal.
+    pub async fn forget_journals(&self, before_ms: i64, most: u32) -> Result<u32> {
+        transaction!(self, |tx| async {
+            let runs: Vec<String> = query(
+                "select id from run where exists (select 1 from journal where journal.run = run.id)
+                 and project in (select id from project where phase in ('delivered', 'failed', 'cancelled') and updated_ms < $1) limit $2",
+            )
+            .bind(before_ms)
+            .bind(most)
+            .scalars(&mut tx)
+            .await?;
+            for run in &runs {
+                query("delete from journal where run = $1").bind(run).later(&mut tx);
+            }
+            Ok(u32::try_from(runs.len()).unwrap_or(u32::MAX))
+        })
+    }
+
     /// The runs of a project that ended and returned something, in their order.
     pub async fn recorded_runs(&self, project: &str) -> Result<Vec<Recorded>> {
-        let rows = query("select * from run where project = $1 and outcome in ('done', 'failed') and result_sha256 <> '' order by number")
-            .bind(project)
-            .all(&mut self.read().await?)
-            .await?;
+        let sql = "select *, cast(case when host_calls > 0 and not exists (select 1 from journal where journal.run = run.id)
+                                       then 1 else 0 end as bigint) as is_forgotten
+                   from run where project = $1 and outcome in ('done', 'failed') and result_sha256 <> '' order by number";
+        let rows = query(sql).bind(project).all(&mut self.read().await?).await?;
         Ok(rows
             .iter()
             .map(|row| Recorded {
@@ -195,6 +216,7 @@ impl Store {
                 base_tree: row.get("base_tree"),
                 inputs: row.get("inputs"),
                 result_sha256: row.get("result_sha256"),
+                is_forgotten: row.get("is_forgotten"),
             })
             .collect())
     }

@@ -190,11 +190,7 @@ impl Store {
                  on conflict (boot) do update set seen_ms = {now}",
                 now = tx.clock()
             );
-            query_made(sql)
-                .bind(boot)
-                .bind(u32::try_from(slots).unwrap_or(u32::MAX))
-                .bind(env!("CARGO_PKG_VERSION"))
-                .later(&mut tx);
+            query_made(sql).bind(boot).bind(u32::try_from(slots).unwrap_or(u32::MAX)).bind(env!("CARGO_PKG_VERSION")).later(&mut tx);
             Ok(())
         })
     }
@@ -353,14 +349,7 @@ async fn hand_back(tx: &mut Tx, lease: &Lease, fault: bool) -> Result<()> {
          where project = $3 and name = $4 and owner = $5 and fence = $6",
         now = tx.clock()
     );
-    query_made(sql)
-        .bind(wait)
-        .bind(i64::from(fault))
-        .bind(&lease.project)
-        .bind(&lease.step)
-        .bind(&lease.boot)
-        .bind(lease.number)
-        .later(tx);
+    query_made(sql).bind(wait).bind(i64::from(fault)).bind(&lease.project).bind(&lease.step).bind(&lease.boot).bind(lease.number).later(tx);
     Ok(())
 }
 

@@ -284,8 +284,14 @@ async fn metered_call(app: &atelier_host::app::App, gateway: &Arc<Gateway>, serv
     let ours = || {
         seq += 1;
         let request = Request { class: "coder".to_owned(), messages: messages.clone(), max_output_tokens: 100, stop: vec![] };
-        let context =
-            CallContext { run: run.clone(), seq, fingerprint: "f".to_owned(), wallet: "bench".to_owned(), budget: run_budget(&run), lease: None };
+        let context = CallContext {
+            run: run.clone(),
+            seq,
+            fingerprint: "f".to_owned(),
+            wallet: "bench".to_owned(),
+            budget: run_budget(&run),
+            lease: None,
+        };
         let gateway = gateway.clone();
         async move {
             gateway.complete(context, request, &mut Vec::new()).await?;

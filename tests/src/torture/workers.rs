@@ -3,43 +3,16 @@
 
 use super::{Dice, Figures, IDEA, KILLS_OF_ONE_PROJECT_MAX, RUN_TIME_MAX, Undisturbed, Work, check_books, is_call_open, judge, provider};
 use crate::home::Home;
-use crate::program::start;
-use anyhow::{Context, Result, ensure};
+use crate::program::Worker;
+use anyhow::{Result, ensure};
 use atelier_host::app::Reader;
 use atelier_host::delivery::Delivery;
 use atelier_host::orchestrator::Orchestrator;
 use atelier_host::project::Phase;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// How often the project is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Workers that are killed when nobody needs them any more.
-struct Workers<'a> {
-    home: &'a Home,
-    url: &'a str,
-    children: Vec<Child>,
-}
-
-impl Workers<'_> {
-    fn start(&mut self) {
-        self.children.push(start(self.home, self.url, &["serve"]));
-    }
-
-    fn kill(&mut self, number: usize) -> Result<()> {
-        let mut child = self.children.remove(number);
-        child.kill().context("kill -9")?;
-        child.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Workers<'_> {
-    fn drop(&mut self) {
-        while !self.children.is_empty() && self.kill(0).is_ok() {}
-    }
-}
 
 pub(super) async fn one_project(
     count: usize,
@@ -54,8 +27,7 @@ pub(super) async fn one_project(
     let reader = Reader::open(home.settings(&server.url)).await?;
     let orchestrator = reader.orchestrator("torture", None).await?;
     let project = orchestrator.control.create("local", IDEA, None).await?.id;
-    let mut workers = Workers { home: &home, url: &server.url, children: Vec::new() };
-    (0..count).for_each(|_| workers.start());
+    let mut workers: Vec<Worker> = (0..count).map(|_| Worker::start(&home, &server.url)).collect();
     let (began, mut killed) = (Instant::now(), 0);
     // Often enough that a project meets several.
     let patience = u64::try_from(undisturbed.duration.as_micros())? / 2;
@@ -67,12 +39,12 @@ pub(super) async fn one_project(
             tokio::time::sleep(LOOK_INTERVAL).await;
             continue;
         }
-        workers.kill(usize::try_from(dice.below(count as u64))?)?;
+        drop(workers.swap_remove(usize::try_from(dice.below(count as u64))?));
         figures.kills += 1;
         killed += 1;
         figures.kills_during_a_call += u32::from(is_call_open(&home, &server.url).await?);
         check_books(&home, &server.url, figures).await?;
-        workers.start();
+        workers.push(Worker::start(&home, &server.url));
         next_kill = Instant::now() + Duration::from_micros(dice.below(patience));
     }
     drop(workers);

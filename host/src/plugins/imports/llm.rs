@@ -50,7 +50,10 @@ impl llm::Host for Context {
         drop(waiting);
         self.journal.put_back(pending);
         match completion.map_err(host_failed)? {
-            Completion::Stored(answer) => Ok(answer.map(Into::into).map_err(Into::into)),
+            Completion::Stored(answer) => {
+                self.journal.stored(answer.as_ref().map_or(0, |reply| reply.text.len()));
+                Ok(answer.map(Into::into).map_err(Into::into))
+            }
             Completion::Unsent(refusal) => {
                 self.journal.keep(&call, &Err::<Reply, _>(refusal.clone()));
                 Ok(Err(refusal.into()))

@@ -181,6 +181,9 @@ impl Context {
         if self.journal.calls() >= self.limits.host_calls.saturating_add(CALLS_AFTER_LIMIT_MAX) {
             return Err(Ending::CallStorm.into());
         }
+        if self.journal.bytes() > self.limits.journal_bytes() {
+            return Err(Ending::JournalFull.into());
+        }
         self.journal.call(name, arguments).map_err(diverged)
     }
 

@@ -5,8 +5,8 @@
 //! Reading order: [`Query`], [`Database`], [`Tx`].
 
 pub(super) mod group;
-pub(super) mod postgres;
 pub(super) mod listen;
+pub(super) mod postgres;
 mod row;
 mod script;
 pub(super) mod sqlite;

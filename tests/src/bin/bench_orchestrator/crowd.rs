@@ -1,15 +1,14 @@
 //! Many projects at one time: how many a second workers finish, how long a step waits for a free worker, and whether any project stands
 //! still while others move.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use atelier_host::app::Reader;
 use atelier_host::orchestrator::Orchestrator;
 use atelier_host::store::Store;
-use std::process::Child;
 use std::time::{Duration, Instant};
 use tests::database::Cluster;
 use tests::home::{Home, assert_audit, begin_approved};
-use tests::program::start;
+use tests::program::Worker;
 use tests::workshop::{Tasks, Workshop};
 use tokio::task::JoinSet;
 
@@ -49,9 +48,7 @@ pub(crate) async fn crowd() -> Result<Crowd> {
     }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let orchestrator = app.orchestrator.clone();
-    let serving = tokio::spawn(async move {
-        orchestrator.serve(SLOTS, async { drop(stopped.await) }).await
-    });
+    let serving = tokio::spawn(async move { orchestrator.serve(SLOTS, async { drop(stopped.await) }).await });
     let came = see_through(&app.reader.store, &app.orchestrator, CROWD).await?;
     let _ = stop.send(());
     serving.await??;
@@ -68,7 +65,7 @@ pub(crate) async fn shared(cluster: &Cluster, count: usize) -> Result<f64> {
     home.variables.push(("ATELIER_WORKER_SLOTS", "8".to_owned()));
     let reader = Reader::open(home.settings(&workshop.server.url)).await?;
     let orchestrator = reader.orchestrator("a person", None).await?;
-    let mut children: Vec<Child> = (0..count).map(|_| start(&home, &workshop.server.url, &["serve"])).collect();
+    let workers: Vec<Worker> = (0..count).map(|_| Worker::start(&home, &workshop.server.url)).collect();
     while reader.store.workers().await?.len() < count {
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
@@ -76,10 +73,7 @@ pub(crate) async fn shared(cluster: &Cluster, count: usize) -> Result<f64> {
         orchestrator.control.create("local", "parts", None).await?;
     }
     let came = see_through(&reader.store, &orchestrator, SHARED).await;
-    for child in &mut children {
-        child.kill().context("stop a worker")?;
-        child.wait()?;
-    }
+    drop(workers);
     reader.store.recover_dead().await?;
     assert_audit(&reader.store, &[]).await;
     Ok(came?.per_second)
@@ -99,7 +93,7 @@ pub(crate) async fn waits(cluster: &Cluster) -> Result<[(i64, i64); 2]> {
     home.variables.push(("ATELIER_DATABASE_URL", cluster.create()));
     let reader = Reader::open(home.settings(&workshop.server.url)).await?;
     let orchestrator = reader.orchestrator("a person", None).await?;
-    let mut child = start(&home, &workshop.server.url, &["serve"]);
+    let worker = Worker::start(&home, &workshop.server.url);
     while reader.store.workers().await?.is_empty() {
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
@@ -107,8 +101,7 @@ pub(crate) async fn waits(cluster: &Cluster) -> Result<[(i64, i64); 2]> {
         orchestrator.control.create("local", "parts", None).await?;
         see_through(&reader.store, &orchestrator, number).await?;
     }
-    child.kill()?;
-    child.wait()?;
+    drop(worker);
     Ok([own, waited(&reader.store).await?])
 }
 
