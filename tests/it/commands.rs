@@ -138,9 +138,17 @@ async fn a_project_can_be_cancelled_while_a_process_works_on_it_and_when_none_do
     let listed = atelier_beside(&home, &server.url, &["history", "--json"]).await;
     let id = serde_json::from_str::<serde_json::Value>(&listed.out).expect("a listing")[0]["id"].as_str().expect("an id").to_owned();
     let ended = atelier_beside(&home, &server.url, &["cancel", &id]).await;
+    let cancelled = std::time::Instant::now();
     assert!(ended.code == Some(0) && ended.out.contains("is asked to stop"), "{}{}", ended.out, ended.err);
+    while server.left().is_empty() {
+        assert!(cancelled.elapsed() < std::time::Duration::from_secs(1), "the provider's connection is still open");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
     let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a thread").expect("it ends");
     assert_eq!(status.code(), Some(5));
+    assert_eq!(server.asked().len(), 1, "nothing more is asked");
+    let held = atelier_beside(&home, &server.url, &["audit"]).await;
+    assert_eq!(held.code, Some(0), "{}", held.out);
     let ended = atelier_beside(&home, &server.url, &["cancel", &id]).await;
     assert!(ended.out.contains("cancelled already"), "{}", ended.out);
 

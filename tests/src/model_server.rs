@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 /// How one request is answered.
@@ -89,6 +89,17 @@ struct Inner {
     log: Mutex<Vec<Value>>,
     log_file: Mutex<Option<File>>,
     complaints: Mutex<Vec<String>>,
+    /// When callers left a stalled answer.
+    left: Arc<Mutex<Vec<Instant>>>,
+}
+
+/// Notes when it is dropped, as the body of an answer is when its connection closes.
+struct Leaving(Arc<Mutex<Vec<Instant>>>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        lock(&self.0).push(Instant::now());
+    }
 }
 
 impl Inner {
@@ -133,6 +144,7 @@ impl ModelServer {
             log: Mutex::default(),
             log_file: Mutex::default(),
             complaints: Mutex::default(),
+            left: Arc::default(),
         });
         let routes = Router::new()
             .route("/v1/chat/completions", post(complete))
@@ -150,6 +162,11 @@ impl ModelServer {
         let complaints = lock(&self.inner.complaints);
         assert!(complaints.is_empty(), "requests that a provider would refuse: {complaints:?}");
         lock(&self.inner.asked).clone()
+    }
+
+    /// When callers closed the connection of an answer that stalls.
+    pub fn left(&self) -> Vec<Instant> {
+        lock(&self.inner.left).clone()
     }
 
     /// Keeps the record in this file as well, written through to the disk line by line.
@@ -282,7 +299,11 @@ fn respond(inner: &Inner, asked: &Asked, answer: Answer) -> Response {
         Answer::Stall(text) => {
             note(true, None);
             let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(piece(&text)))]);
-            event_stream(Body::from_stream(begun.chain(futures_util::stream::pending())))
+            let leaving = Leaving(inner.left.clone());
+            let endless = futures_util::stream::pending().inspect(move |_| {
+                let _still_there = &leaving;
+            });
+            event_stream(Body::from_stream(begun.chain(endless)))
         }
         Answer::NoEnd(text) => {
             note(true, None);
