@@ -10,7 +10,7 @@ use crate::plugins::imports::Progress;
 use crate::plugins::limits::{AGENT_RUNS_MAX, INDEXER_RUNS_MAX};
 use crate::plugins::registry::Registry;
 use crate::settings::Settings;
-use crate::store::presence::{Boot, Worker};
+use crate::store::presence::Worker;
 use crate::store::{Listening, Policy, Store};
 use anyhow::{Context, Result, bail};
 use secrecy::ExposeSecret;
@@ -49,7 +49,6 @@ pub struct App {
 /// That this process works on projects, for as long as it is kept.
 struct Presence {
     _worker: Worker,
-    _boot: Boot,
     _listening: Option<Listening>,
 }
 
@@ -94,6 +93,7 @@ impl Reader {
             agent_runs: Semaphore::new(AGENT_RUNS_MAX),
             indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
             control: self.control()?,
+            boot: None,
             offered: Mutex::default(),
             turns: Mutex::default(),
         })
@@ -144,13 +144,15 @@ impl App {
         let store = &reader.store;
         let Some(worker) = store.become_worker()? else { return Ok(Err(reader)) };
         let boot = store.begin_boot().await?;
-        let recovered_holds = store.recover_dead().await?;
+        let boot = Arc::new(boot);
+        let recovered_holds = store.recover_dead(Some(&boot)).await?;
         let listening = store.listen().await?;
         price_book::refresh(store, &reader.settings).await?;
         let (sender, progress) = mpsc::channel(PROGRESS_QUEUE_MAX);
-        let orchestrator = reader.orchestrator(&boot.id, Some(sender)).await?;
+        let mut orchestrator = reader.orchestrator(&boot.id, Some(sender)).await?;
+        orchestrator.boot = Some(boot);
         let orchestrator = Arc::new(orchestrator);
-        let presence = Some(Presence { _worker: worker, _boot: boot, _listening: listening });
+        let presence = Some(Presence { _worker: worker, _listening: listening });
         Ok(Ok(App { control: orchestrator.control.clone(), reader, orchestrator, progress, recovered_holds, presence }))
     }
 }

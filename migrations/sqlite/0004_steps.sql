@@ -1,6 +1,6 @@
--- What can be done now: a row for each step that waits for a worker or is under way. A worker takes a row for a while (`owner` until
--- `lease_until_ms`, by this database's clock) and gets a number, `fence`, that nobody had before. A write that names an older number
--- comes from a worker that lost the row, and is refused.
+-- What can be done now: a row for each step that waits for a worker or is under way. A worker takes a row for a while, until
+-- `lease_until_ms` by this database's clock. `owner` and `fence`, which counts the owner's takings, name that taking and no other: a write
+-- that names another comes from a worker that lost the row, and is refused.
 create table step (
     project text not null references project (id),
     name text not null,
@@ -49,3 +49,11 @@ create table snapshot_next (
 insert into snapshot_next select project, number, task, title, summary, tree, accepted_ms from snapshot;
 drop table snapshot;
 alter table snapshot_next rename to snapshot;
+
+-- Reports that were handed out: an earlier delivery of a project that was changed since is still what it was.
+create table delivery (
+    project text not null references project (id),
+    report_sha256 text not null,
+    at_ms integer not null,
+    primary key (project, report_sha256)
+) strict, without rowid;

@@ -230,7 +230,7 @@ impl World {
                 // A run is refunded when it has ended: its calls are over.
                 if !self.open.iter().any(|(call, _)| call.run == end.run) {
                     let before = self.model.balance;
-                    self.store.end_run(&end).await.expect("ended");
+                    self.store.end_run(None, &end).await.expect("ended");
                     self.model.refund(&end.run);
                     if self.model.balance > before {
                         self.refunded.insert(end.run);
@@ -429,13 +429,13 @@ async fn a_living_process_keeps_its_holds() {
     world.boot = boot.id.clone();
     world.apply(Step::Reserve { run: 0, input: 10, output: 200 }).await;
     let other = store(directory.path()).await;
-    assert_eq!(other.recover_dead().await.expect("looked"), 0);
+    assert_eq!(other.recover_dead(None).await.expect("looked"), 0);
     assert_eq!(other.living_boots().await.expect("looked"), std::slice::from_ref(&boot.id));
     drop(boot);
     // A server notices a moment later that a session is gone.
     let mut recovered = 0;
     for _ in 0..100 {
-        recovered += other.recover_dead().await.expect("looked");
+        recovered += other.recover_dead(None).await.expect("looked");
         if recovered > 0 {
             break;
         }

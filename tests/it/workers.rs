@@ -62,13 +62,13 @@ async fn a_step_is_one_workers_until_its_lease_ends_and_signs_of_life_keep_it() 
     assert_eq!((first.project.as_str(), first.step.as_str()), ("p1", "elicit 1"));
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(60)).await;
-        store.renew("one").await.expect("a sign of life");
+        store.renew(&[&first]).await.expect("a sign of life");
         assert_eq!(claim(&store, "two").await, None, "it is taken");
     }
     tokio::time::sleep(Duration::from_millis(150)).await;
     let second = claim(&store, "two").await.expect("the lease ended");
     assert_eq!(store.standing(&first).await.expect("looked"), Standing::Taken);
-    store.renew("one").await.expect("a sign of life");
+    store.renew(&[&first]).await.expect("a sign of life");
     assert_eq!(store.standing(&second).await.expect("looked"), Standing::Held, "who lost it can't keep it alive");
 }
 

@@ -115,7 +115,7 @@ async fn fulfil(settings: Settings, project: &str, wish: Wish) -> Result<Exit> {
         match (&now.state.phase, is_cancel) {
             (Phase::Cancelled, _) => format!("{id} is cancelled."),
             (Phase::Paused(..), false) => format!("{id} waits: atelier resume {id}"),
-            (phase, _) if now.version > project.version => format!("The change is withdrawn; {id} is {} as before.", phase.word()),
+            (phase, _) if now.version > project.version => format!("The change is withdrawn; {id} is {}.", phase.word()),
             (_, true) => format!("{id} is asked to stop; the process that works on it settles its calls first."),
             (_, false) => format!("{id} is asked to wait; the calls under way come to their end first."),
         }

@@ -114,10 +114,17 @@ pub(super) async fn take_up(settings: Settings, project: &str, going: &Going, be
 /// As far as it goes without a person.
 pub(super) async fn carry(mut app: App, mut project: Project, going: Going, mut answers: Answers, json: bool) -> Result<Exit> {
     loop {
+        let was_change = project.state.revision.is_some();
         project = match advance(&mut app, project).await? {
             Some(project) => project,
             None => return Ok(Exit::Paused),
         };
+        if was_change && project.state.revision.is_none() {
+            let events = app.reader.store.events(&project.id, 0).await?;
+            let why = events.iter().rev().find(|event| event.kind == "failed").map_or("", |event| &event.text);
+            eprintln!("The change could not be planned ({why}); project {} is {} as before.", project.id, project.state.phase.word());
+            return Ok(Exit::Failed);
+        }
         match project.state.next() {
             Next::Ask(question) => match answers.ask(&question)? {
                 Some(answer) => project = app.control.answer(&project, answer).await?,
@@ -185,11 +192,14 @@ async fn watch(app: &mut App, project: Project, bar: &Bar) -> Result<Option<Proj
                     bar.tasks(&project.state);
                 }
                 if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                    orchestrator.close();
                     return Ok(None);
                 }
             }
             _ = tokio::signal::ctrl_c() => {
                 if deadline.is_some() || !works {
+                    // Before the work is dropped, so that a half answer is not taken for one.
+                    orchestrator.close();
                     return Ok(None);
                 }
                 store.wish(&id, Wish::Pause).await?;

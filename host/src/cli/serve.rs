@@ -38,6 +38,8 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
     }
     let slots = settings.worker_slots;
     let mut app = App::build(settings).await?;
+    // Before anything that takes its time, so that others know that somebody will work.
+    app.orchestrator.show(slots).await?;
     tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
@@ -47,10 +49,12 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
         eprintln!("Stopping: model calls under way are waited for, everything else is handed over. Once more stops at once.");
     };
     eprintln!("Working on all projects, {slots} steps at one time. `atelier workers` shows what waits; SIGTERM or Ctrl-C stops.");
-    let mut again = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+    let [mut terminated, mut interrupted] = [signal(kinds[0])?, signal(kinds[1])?];
     let twice = async {
-        again.recv().await;
-        again.recv().await;
+        for _ in 0..2 {
+            tokio::select! { _ = terminated.recv() => {}, _ = interrupted.recv() => {} }
+        }
     };
     tokio::select! {
         result = orchestrator.serve(slots, stop) => result?,

@@ -6,9 +6,10 @@ pub mod report;
 pub mod verify;
 pub mod zip;
 
+use crate::project::State;
 use crate::store::{Store, projects::Project};
-use crate::workspace::path::ProjectPath;
-use crate::workspace::{File, Files};
+use crate::workspace::path::{FilePattern, ProjectPath};
+use crate::workspace::{File, Files, sha256};
 use anyhow::{Context, Result};
 use report::Report;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ pub struct Delivery {
 impl Delivery {
     /// Puts a project's delivery together from what is stored.
     pub async fn of(store: &Store, project: &Project) -> Result<Delivery> {
-        let mut commits = Vec::new();
+        let mut commits: Vec<git::Commit> = Vec::new();
         for snapshot in store.snapshots(&project.id).await? {
             commits.push(git::Commit {
                 subject: snapshot.title,
@@ -46,8 +47,14 @@ impl Delivery {
                 files: store.files(&snapshot.tree).await?,
             });
         }
+        if let Some(last) = commits.last_mut() {
+            last.files = as_it_is(&project.state, std::mem::take(&mut last.files));
+        }
         let files = commits.last().map(|commit| commit.files.clone()).unwrap_or_default();
         let report = Report::of(store, project).await?;
+        if project.state.is_over() {
+            store.note_delivery(&project.id, &sha256(report.json().as_bytes())).await?;
+        }
         Ok(Delivery { folder: folder_name(&report.title), files, commits, report })
     }
 
@@ -87,6 +94,18 @@ fn folder_name(title: &str) -> String {
     let name: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
     let name: String = name.join("-").chars().take(60).collect();
     if name.is_empty() { "project".to_owned() } else { name }
+}
+
+/// The accepted files with what a change brought since: other tests, another README. Where nothing was changed they are the same.
+pub fn as_it_is(state: &State, mut files: Files) -> Files {
+    let (Some(brief), Some(plan)) = (&state.brief, &state.plan) else { return files };
+    // A file that somebody wrote in the place of a test that is void is not that test.
+    files.retain(|path, file| state.void_files.get(path.as_ref()).is_none_or(|void| *void != sha256(&file.bytes)));
+    let written: Vec<FilePattern> = plan.tasks.iter().flat_map(|task| &task.files).filter_map(|file| FilePattern::parse(file).ok()).collect();
+    let is_test = |path: &ProjectPath| plan.check_files().any(|file| file.path == path.as_ref());
+    let start = starting_files(brief, plan).into_iter();
+    files.extend(start.filter(|(path, _)| is_test(path) || !written.iter().any(|pattern| pattern.allows(path))));
+    files
 }
 
 /// What a project starts from: a README that says how to run it, and the test files of its checks, which nobody may change.

@@ -6,7 +6,7 @@ use crate::project::{Acceptance, CheckStatus, TaskStatus};
 use crate::store::ledger::Receipt;
 use crate::store::runs::RunRecord;
 use crate::store::{Store, projects::Project};
-use crate::workspace::tree_entries;
+use crate::workspace::{Files, tree_entries, tree_sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -67,9 +67,13 @@ impl Report {
     pub async fn of(store: &Store, project: &Project) -> crate::store::Result<Report> {
         let state = &project.state;
         let runs = store.runs(&project.id).await?;
-        let tree = store.snapshots(&project.id).await?.pop().map(|snapshot| snapshot.tree).unwrap_or_default();
+        let files = match store.snapshots(&project.id).await?.pop() {
+            Some(snapshot) => super::as_it_is(state, store.files(&snapshot.tree).await?),
+            None => Files::new(),
+        };
+        let tree = if files.is_empty() { String::new() } else { tree_sha256(&files) };
         let tasks = state.plan.iter().flat_map(|plan| &plan.tasks).zip(&state.tasks);
-        let files = tree_entries(&store.files(&tree).await?);
+        let files = tree_entries(&files);
         Ok(Report {
             acceptance: tasks
                 .clone()

@@ -57,7 +57,9 @@ impl Control {
 
     /// The user accepts the plan under this ceiling, or raises the ceiling of a project that waits.
     pub async fn approve(&self, project: &Project, ceiling: NanoUsd) -> Result<Project> {
-        self.apply(project, Event::Approved(ceiling), "approved", &format!("ceiling {ceiling}")).await
+        // What is approved is the plan that was shown.
+        let seen = |before: &State, now: &State| before.plan == now.plan && before.revision == now.revision;
+        self.apply(project, Event::Approved(ceiling), "approved", &format!("ceiling {ceiling}"), seen).await
     }
 
     /// Goes on with a project that waits, with a new ceiling if one is given.
@@ -74,7 +76,7 @@ impl Control {
             self.store.spend_to_the_ceiling(&project.id).await?;
         }
         match project.state.phase {
-            Phase::Paused(..) => self.apply(&project, Event::Resumed, "resumed", "").await,
+            Phase::Paused(..) => self.apply(&project, Event::Resumed, "resumed", "", same_phase).await,
             _ => Ok(project),
         }
     }
@@ -82,12 +84,14 @@ impl Control {
     /// Lets a project wait until somebody resumes it. Where a worker has it, the calls under way come to their end first.
     pub async fn pause(&self, project: &Project) -> Result<Project> {
         self.store.wish(&project.id, Wish::Pause).await?;
+        self.store.recover_dead(None).await?;
         self.fulfil(&project.id).await
     }
 
     /// Ends a project. Where a worker has it, the calls under way are stopped and settled first.
     pub async fn cancel(&self, project: &Project) -> Result<Project> {
         self.store.wish(&project.id, Wish::Cancel).await?;
+        self.store.recover_dead(None).await?;
         self.fulfil(&project.id).await
     }
 
@@ -96,7 +100,7 @@ impl Control {
         let Phase::Paused(Pause::Stuck { task, .. }, _) = &project.state.phase else {
             bail!("no task of project {} is stuck; `atelier status {}` shows how it stands", project.id, project.id);
         };
-        self.apply(project, Event::GivenUp, "given up", &format!("task {task} is given up by the user")).await
+        self.apply(project, Event::GivenUp, "given up", &format!("task {task} is given up by the user"), same_phase).await
     }
 
     /// Tries again what could not be done, with models of this class where one is named.
@@ -106,8 +110,8 @@ impl Control {
         }
         self.store.wish(&project.id, Wish::GoOn).await?;
         let by = class.map(|class| format!(" by models of class `{class}`")).unwrap_or_default();
-        self.apply(project, Event::Retried(class.map(str::to_owned)), "retried", &format!("what could not be done is tried again{by}"))
-            .await
+        let text = format!("what could not be done is tried again{by}");
+        self.apply(project, Event::Retried(class.map(str::to_owned)), "retried", &text, same_phase).await
     }
 
     /// Asks for something else than before: of the whole, or in place of one requirement. A new plan and its price come next.
@@ -123,61 +127,105 @@ impl Control {
                 bail!("project {id} has no requirement `{requirement}`; it has {}", ids.join(", "));
             }
         }
+        if project.state.revision.is_some() && project.state.phase != Phase::Quoted {
+            bail!("a change of project {id} is being planned; wait for its price, or withdraw it: atelier cancel {id}");
+        }
         if matches!(project.state.phase, Phase::Eliciting | Phase::Planning | Phase::Cancelled) || project.state.plan.is_none() {
             bail!(
                 "project {id} is {} and has no plan that could be changed; `atelier status {id}` shows how it stands",
                 project.state.phase.word()
             );
         }
-        self.store.wish(id, Wish::GoOn).await?;
         let event = Event::ChangeAsked { request: request.to_owned(), requirement: requirement.map(str::to_owned) };
+        decide(&project.state, event.clone())?;
+        self.store.wish(id, Wish::GoOn).await?;
         let text = requirement.map_or_else(|| request.to_owned(), |requirement| format!("{requirement}: {request}"));
-        self.apply(project, event, "change", &text).await
+        self.apply(project, event, "change", &text, |before, now| before.brief == now.brief).await
     }
 
     /// Goes back to the project as it was when this task was accepted. It waits then; what came after is done again when it goes on.
     pub async fn roll_back(&self, project: &Project, task: &str) -> Result<Project> {
-        let snapshots = self.store.snapshots(&project.id).await?;
-        let Some(last) = snapshots.iter().rposition(|snapshot| snapshot.task == task) else {
-            let mut accepted: Vec<_> = snapshots.iter().map(|snapshot| snapshot.task.as_str()).collect();
-            accepted.dedup();
-            bail!("no task `{task}` of project {} was accepted; accepted are, in this order: {}", project.id, accepted.join(", "));
-        };
-        let kept: Vec<&str> = snapshots[..=last].iter().map(|snapshot| snapshot.task.as_str()).collect();
-        let undone: Vec<String> =
-            snapshots[last + 1..].iter().map(|snapshot| snapshot.task.clone()).filter(|task| !kept.contains(&task.as_str())).collect();
-        let again = if undone.is_empty() { "nothing".to_owned() } else { undone.join(", ") };
-        let text = format!("back to task {task}; done again: {again}");
-        self.apply(project, Event::RolledBack { task: task.to_owned(), undone }, "rolled back", &text).await
+        let id = &project.id;
+        for _ in 0..DECISIONS_MAX {
+            // In this order: what is accepted between the two makes the commit fail, and all of it is looked at again.
+            let project = self.store.project(id).await?;
+            let snapshots = self.store.snapshots(id).await?;
+            let Some(last) = snapshots.iter().rposition(|snapshot| snapshot.task == task) else {
+                let mut accepted: Vec<_> = snapshots.iter().map(|snapshot| snapshot.task.as_str()).collect();
+                accepted.dedup();
+                bail!("no task `{task}` of project {id} was accepted; accepted are, in this order: {}", accepted.join(", "));
+            };
+            let undone: Vec<String> = snapshots[last + 1..].iter().map(|snapshot| snapshot.task.clone()).collect();
+            let again = if undone.is_empty() { "nothing".to_owned() } else { undone.join(", ") };
+            let text = format!("back to task {task}; done again: {again}");
+            let (state, actions) = decide(&project.state, Event::RolledBack { task: task.to_owned(), undone })?;
+            let change = Change { actions, event: Some(("rolled back", text)), ..Change::default() };
+            match self.store.commit(&project, &state, change).await {
+                Err(StoreError::Conflict(_)) => {}
+                result => return Ok(result?),
+            }
+        }
+        Err(StoreError::Conflict(id.clone()).into())
     }
 
     /// Does what is wished of a project that no worker has; one that has it does so itself.
     pub async fn fulfil(&self, project: &str) -> Result<Project> {
-        let project = self.store.project(project).await?;
-        if project.state.is_over() || self.store.is_under_way(&project.id).await? {
-            return Ok(project);
-        }
-        match project.state.phase {
-            _ if project.cancel_requested => self.apply(&project, Event::Cancelled, "cancelled", "cancelled by the user").await,
-            Phase::Paused(..) => Ok(project),
-            _ if project.pause_requested => self.apply(&project, Event::Paused(Pause::User), "paused", &Pause::User.to_string()).await,
-            _ => Ok(project),
-        }
-    }
-
-    /// Decides and commits; decides again where somebody else was first.
-    async fn apply(&self, project: &Project, event: Event, kind: &'static str, text: &str) -> Result<Project> {
-        let mut project = project.clone();
         for _ in 0..DECISIONS_MAX {
-            let (state, actions) = decide(&project.state, event.clone())?;
-            let change = Change { actions, event: Some((kind, text.to_owned())), ..Change::default() };
+            // The wish is looked at each time: whoever was first may have seen to it.
+            let project = self.store.project(project).await?;
+            if project.state.is_over() || self.store.is_under_way(&project.id).await? {
+                return Ok(project);
+            }
+            let (event, kind, text) = match project.state.phase {
+                _ if project.cancel_requested => (Event::Cancelled, "cancelled", cancelled(&project.state)),
+                Phase::Paused(..) => return Ok(project),
+                _ if project.pause_requested => (Event::Paused(Pause::User), "paused", Pause::User.to_string()),
+                _ => return Ok(project),
+            };
+            let cancels = event == Event::Cancelled;
+            let (state, actions) = decide(&project.state, event)?;
+            let change = Change { actions, event: Some((kind, text)), cancels, ..Change::default() };
             match self.store.commit(&project, &state, change).await {
-                Err(StoreError::Conflict(_)) => project = self.store.project(&project.id).await?,
-                result => return Ok(result?),
+                Err(StoreError::Conflict(_)) => {}
+                result => return Ok(Project { cancel_requested: project.cancel_requested && !cancels, ..result? }),
             }
         }
-        Err(StoreError::Conflict(project.id).into())
+        Err(StoreError::Conflict(project.to_owned()).into())
     }
+
+    /// Decides and commits; decides again where somebody else was first and what the decision rests on is still the same.
+    async fn apply(
+        &self,
+        project: &Project,
+        event: Event,
+        kind: &'static str,
+        text: &str,
+        is_same: impl Fn(&State, &State) -> bool,
+    ) -> Result<Project> {
+        let mut now = project.clone();
+        for _ in 0..DECISIONS_MAX {
+            let (state, actions) = decide(&now.state, event.clone())?;
+            let change = Change { actions, event: Some((kind, text.to_owned())), ..Change::default() };
+            match self.store.commit(&now, &state, change).await {
+                Err(StoreError::Conflict(_)) => now = self.store.project(&project.id).await?,
+                result => return Ok(result?),
+            }
+            if !is_same(&project.state, &now.state) {
+                break;
+            }
+        }
+        Err(StoreError::Conflict(now.id).into())
+    }
+}
+
+/// What a cancel does, in words.
+pub(super) fn cancelled(state: &State) -> String {
+    let what = if state.revision.is_some() { "the change is withdrawn" } else { "cancelled" };
+    format!("{what} by the user")
+}
+
+fn same_phase(before: &State, now: &State) -> bool {
+    before.phase == now.phase
 }
 
 /// Short enough to type, random enough not to be guessed.

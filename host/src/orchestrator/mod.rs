@@ -20,9 +20,9 @@ use crate::plugins::run;
 use crate::project::{Event, Pause, Phase, decide};
 use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
+use crate::store::presence::Boot;
 use crate::store::projects::{Change, Project};
 use crate::workspace::overlay::Overlay;
-use crate::workspace::path::FilePattern;
 use crate::workspace::{Files, sha256};
 use anyhow::{Context, Result};
 use control::Control;
@@ -44,6 +44,8 @@ pub struct Orchestrator {
     pub(crate) indexer_runs: Semaphore,
     /// What people do.
     pub control: Control,
+    /// That this process lives, where it works.
+    pub(crate) boot: Option<Arc<Boot>>,
     /// Versions of plugins that other workers can get.
     pub(crate) offered: std::sync::Mutex<BTreeSet<String>>,
     /// By project.
@@ -75,15 +77,10 @@ impl Orchestrator {
 
     /// The files of the last accepted task, or those that the project starts from.
     pub(crate) async fn accepted_files(&self, project: &Project) -> Result<Files> {
-        let start = judging::starting_files(project);
-        let Some(snapshot) = self.store.snapshots(&project.id).await?.pop() else { return Ok(start) };
-        let mut files = self.store.files(&snapshot.tree).await?;
-        // A change brings other tests, and another README, than those that the last task was accepted with.
-        files.retain(|path, _| !project.state.void_files.iter().any(|void| void == path.as_ref()));
-        let tasks = project.state.plan.iter().flat_map(|plan| &plan.tasks);
-        let written: Vec<FilePattern> = tasks.flat_map(|task| &task.files).filter_map(|file| FilePattern::parse(file).ok()).collect();
-        files.extend(start.into_iter().filter(|(path, _)| !written.iter().any(|pattern| pattern.allows(path))));
-        Ok(files)
+        match self.store.snapshots(&project.id).await?.pop() {
+            Some(snapshot) => Ok(crate::delivery::as_it_is(&project.state, self.store.files(&snapshot.tree).await?)),
+            None => Ok(judging::starting_files(project)),
+        }
     }
 
     /// Steps of one project in this process take turns at looking at its files and at changing it, so that they do not do so in vain.

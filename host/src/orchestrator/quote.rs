@@ -3,6 +3,7 @@
 
 use super::Orchestrator;
 use crate::ledger::{NanoUsd, Usage};
+use crate::project::TaskStatus;
 use crate::store::projects::Project;
 use anyhow::Result;
 
@@ -37,7 +38,8 @@ pub struct Quote {
 impl Orchestrator {
     /// The quote for a project whose plan waits for approval.
     pub async fn quote(&self, project: &Project) -> Result<Quote> {
-        let tasks = i64::try_from(project.state.plan.as_ref().map_or(0, |plan| plan.tasks.len()))?;
+        // Of a change, what is good already costs nothing more.
+        let tasks = i64::try_from(project.state.tasks.iter().filter(|task| task.status != TaskStatus::Accepted).count())?;
         let spent = self.store.project_budget(&project.id).await?.spent;
         let implementer = self.registry.for_world("implementer").ok().map(|plugin| plugin.sha256.clone());
         let mut costs = self.store.costs_of_accepted_tasks(implementer.as_deref(), MEASURED_TASKS_MAX).await?;

@@ -1,7 +1,7 @@
 //! One step: a run of one plugin export, from the job it is given to the event that its outcome is.
 
 use super::Orchestrator;
-use super::control::DECISIONS_MAX;
+use super::control::{DECISIONS_MAX, cancelled};
 use super::judging::{conflicted, starting_files};
 use super::worker::Told;
 use crate::plugins::api::words::line;
@@ -30,7 +30,7 @@ pub(super) const SUMMARY_CHARS_MAX: usize = 300;
 /// How long a call under way may take to settle when its run has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 /// A step that meets a fault of the host so often is for an operator to look at.
-const FAULTS_MAX: u32 = 6;
+const FAULTS_MAX: u32 = 8;
 
 /// What a run is given beside its files. It is stored with the run, so that a replay gets the same, whatever was accepted meanwhile.
 #[derive(Serialize, Deserialize)]
@@ -110,12 +110,15 @@ impl Orchestrator {
         let project = self.store.project(&lease.project).await?;
         let (event, kind, text) = match project.state.phase {
             _ if project.state.is_over() => return Ok(self.store.hand_back(lease, false).await?),
-            _ if project.cancel_requested => (Event::Cancelled, "cancelled", "cancelled by the user".to_owned()),
+            _ if project.cancel_requested => (Event::Cancelled, "cancelled", cancelled(&project.state)),
+            // Nobody wants it to wait any more, or it does already.
             Phase::Paused(..) => return Ok(self.store.hand_back(lease, false).await?),
+            _ if !project.pause_requested => return Ok(self.store.hand_back(lease, false).await?),
             _ => (Event::Paused(Pause::User), "paused", Pause::User.to_string()),
         };
         // The step is given back with it: a project that goes on finds it again.
-        let change = Change { event: Some((kind, text)), lease: Some(lease.clone()), ..Change::default() };
+        let cancels = event == Event::Cancelled;
+        let change = Change { event: Some((kind, text)), lease: Some(lease.clone()), cancels, ..Change::default() };
         match self.apply(&project, event, change).await {
             Err(error) if is_overtaken(&error) => Ok(self.store.hand_back(lease, false).await?),
             result => result.map(drop),
@@ -128,6 +131,8 @@ impl Orchestrator {
             && let Some(bytes) = self.store.blob(digest).await?
         {
             self.registry.pins.keep(name, digest, &bytes)?;
+            // Compiled now, and not in the transaction that asks for it.
+            self.registry.of_digest(name, digest)?;
         }
         Ok(())
     }
@@ -283,7 +288,7 @@ impl Orchestrator {
             };
             // Its last calls are not stored, so it is nothing to compare a replay with.
             let end = RunEnd { result_sha256: String::new(), ..run_end(run, ended, "failed", why, false) };
-            self.store.end_run(&end).await?;
+            self.store.end_run(None, &end).await?;
         }
         Ok(())
     }
@@ -309,6 +314,11 @@ impl Orchestrator {
                 change.asked = Some(Asked { run: run.to_owned(), seq: *seq, fingerprint, question: question.clone() });
                 Event::Asked(question)
             }
+            // Somebody wanted it to wait, and does not any more, or it does already.
+            Outcome::Suspended(Pause::User) if !project.pause_requested => {
+                self.store.hand_back(lease, false).await?;
+                return Ok(None);
+            }
             Outcome::Suspended(pause) => {
                 change.event = Some(("paused", pause.to_string()));
                 Event::Paused(pause.clone())
@@ -316,13 +326,17 @@ impl Orchestrator {
             Outcome::Cancelled => {
                 self.gateway.settled(run, SETTLE_LIMIT).await;
                 change.run_end = Some(end("failed", "cancelled".to_owned(), false));
-                change.event = Some(("cancelled", "cancelled by the user".to_owned()));
+                change.event = Some(("cancelled", cancelled(&project.state)));
+                change.cancels = true;
                 Event::Cancelled
             }
             Outcome::Diverged(diverged) => {
                 tracing::warn!(%run, "the run left its journal: {diverged}");
                 // What this instance did after it left the path belongs to no journal.
-                self.store.end_run(&end("diverged", diverged.to_string(), true)).await?;
+                match self.store.end_run(Some(lease), &end("diverged", diverged.to_string(), true)).await {
+                    Err(StoreError::LeaseLost(_)) => return Ok(None),
+                    ended => ended?,
+                }
                 if self.store.diverged_runs(&project.id, &ready.name).await? < DIVERGENCES_MAX {
                     self.store.note(&project.id, "diverged", &diverged.to_string()).await?;
                     self.store.hand_back(lease, false).await?;

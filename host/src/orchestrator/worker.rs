@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -52,6 +52,10 @@ struct Worker {
     slots: usize,
     steps: JoinSet<Result<()>>,
     mine: HashMap<Id, Mine>,
+    /// Steps that could not be given back yet, and whether they met a fault.
+    undone: Vec<(Lease, bool)>,
+    /// When the leases were renewed last, by the clock on the wall: it goes on while the machine sleeps.
+    renewed: SystemTime,
     /// The first fault of the host that a step met.
     fault: Option<anyhow::Error>,
 }
@@ -67,8 +71,10 @@ impl Orchestrator {
         let mut ticks = Ticks::new(self.settings.lease_s);
         loop {
             work.mark_unchanged();
-            if worker.fault.is_none() {
-                worker.take().await?;
+            if worker.fault.is_none()
+                && let Err(error) = worker.take().await
+            {
+                worker.fault = Some(error);
             }
             if worker.steps.is_empty() {
                 if let Some(fault) = worker.fault {
@@ -84,12 +90,17 @@ impl Orchestrator {
         }
     }
 
+    /// Says that this process takes steps of any project, or will in a moment.
+    pub async fn show(&self, slots: usize) -> Result<()> {
+        Ok(self.store.show_worker(self.gateway.boot(), slots).await?)
+    }
+
     /// Works on all projects until `stop` comes. Model calls under way then come to their end, within a limit; whatever else was begun is
     /// handed over to other workers, or to whoever starts next.
     pub async fn serve(self: &Arc<Self>, slots: usize, stop: impl Future<Output = ()>) -> Result<()> {
         self.store.write_missing_steps().await?;
+        self.show(slots).await?;
         let boot = self.gateway.boot().to_owned();
-        self.store.show_worker(&boot, slots).await?;
         let mut worker = Worker::new(self, None, slots);
         let mut work = self.store.work();
         let mut ticks = Ticks::new(self.settings.lease_s);
@@ -161,7 +172,8 @@ impl Ticks {
 impl Worker {
     fn new(orchestrator: &Arc<Orchestrator>, only: Option<String>, slots: usize) -> Worker {
         let orchestrator = orchestrator.clone();
-        Worker { orchestrator, only, slots, steps: JoinSet::new(), mine: HashMap::new(), fault: None }
+        let (steps, mine, undone, renewed) = (JoinSet::new(), HashMap::new(), Vec::new(), SystemTime::now());
+        Worker { orchestrator, only, slots, steps, mine, undone, renewed, fault: None }
     }
 
     /// Takes as many steps as there are free slots.
@@ -169,6 +181,11 @@ impl Worker {
         let free = self.slots.saturating_sub(self.steps.len());
         if free == 0 {
             return Ok(());
+        }
+        // After a sleep of the machine the leases look over, and this worker must not take its own steps away from itself.
+        let lease = Duration::from_secs(self.orchestrator.settings.lease_s);
+        if !self.mine.is_empty() && self.renewed.elapsed().unwrap_or(lease) > lease / 2 {
+            self.renew().await?;
         }
         let orchestrator = &self.orchestrator;
         for lease in orchestrator.store.claim(orchestrator.gateway.boot(), self.only.as_deref(), free).await? {
@@ -198,7 +215,11 @@ impl Worker {
             _ = work.changed() => {}
             _ = ticks.look.tick() => self.look().await,
             _ = ticks.wish.tick(), if is_busy => self.hear_wishes().await,
-            _ = ticks.renew.tick() => self.renew().await,
+            _ = ticks.renew.tick() => {
+                if let Err(error) = self.renew().await {
+                    tracing::warn!("the steps under way may be taken by another worker: {error}");
+                }
+            }
         }
     }
 
@@ -211,16 +232,32 @@ impl Worker {
             false => orchestrator.store.hand_back(lease, false).await.map_err(Into::into),
         };
         if let Err(error) = settled {
-            tracing::warn!("step {} of {} is free when its lease ends: {error:#}", lease.step, lease.project);
+            tracing::warn!("step {} of {} can't be given back yet: {error:#}", lease.step, lease.project);
+            self.undone.push((lease.clone(), is_all));
         }
         if !is_all {
             self.fault.get_or_insert(fault);
         }
     }
 
-    /// Frees what processes had that have died, so that it can be taken.
-    async fn look(&self) {
-        match self.orchestrator.store.recover_dead().await {
+    /// Shows that this process lives, gives back what could not be given back, and frees what processes had that have died.
+    async fn look(&mut self) {
+        let store = &self.orchestrator.store;
+        let own = self.orchestrator.boot.as_deref();
+        if let Some(own) = own
+            && let Err(error) = store.confirm(own).await
+        {
+            tracing::warn!("others may hold this process for dead: {error}");
+            return;
+        }
+        let mut undone = Vec::new();
+        for (lease, fault) in self.undone.drain(..) {
+            if store.hand_back(&lease, fault).await.is_err() {
+                undone.push((lease, fault));
+            }
+        }
+        self.undone = undone;
+        match store.recover_dead(own).await {
             Ok(0) => {}
             Ok(recovered) => tracing::info!("{recovered} model calls of a process that died were released"),
             Err(error) => tracing::warn!("dead workers can't be looked for: {error}"),
@@ -235,7 +272,9 @@ impl Worker {
                 |held: &&Held| held.number == mine.lease.number && held.project == mine.lease.project && held.step == mine.lease.step;
             match held.iter().find(is_it) {
                 Some(held) if held.cancel => drop(mine.stop.send(true)),
-                Some(held) => mine.pausing.store(held.pause, Ordering::Relaxed),
+                // Once it is to wait it does, even if somebody lets it go on right away: then it is taken again.
+                Some(held) if held.pause => mine.pausing.store(true, Ordering::Relaxed),
+                Some(_) => {}
                 None => match orchestrator.store.standing(&mine.lease).await {
                     Ok(Standing::Taken) => drop(mine.stop.send(true)),
                     // It ended just now, or nobody wants it as things are. If that may change, it keeps what it has.
@@ -250,14 +289,13 @@ impl Worker {
         }
     }
 
-    async fn renew(&self) {
-        let (store, boot) = (&self.orchestrator.store, self.orchestrator.gateway.boot());
-        let renewed = match self.only {
-            None => store.show_worker(boot, self.slots).await.and(store.renew(boot).await),
-            Some(_) => store.renew(boot).await,
-        };
-        if let Err(error) = renewed {
-            tracing::warn!("the steps under way may be taken by another worker: {error}");
+    async fn renew(&mut self) -> Result<()> {
+        let store = &self.orchestrator.store;
+        store.renew(&self.mine.values().map(|mine| &mine.lease).collect::<Vec<_>>()).await?;
+        if self.only.is_none() {
+            store.show_worker(self.orchestrator.gateway.boot(), self.slots).await?;
         }
+        self.renewed = SystemTime::now();
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use super::nouns::{Brief, Check, CheckResult, CheckStatus, Finding, Plan, Requir
 use super::state::{Pause, Phase, State};
 use super::tasks::{Progress, TaskStatus};
 use serde::{Deserialize, Serialize};
+use crate::workspace::sha256;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change under way.
@@ -25,7 +26,10 @@ impl State {
 
     /// The architect understands the change first; a requirement in new words needs no understanding, only a plan.
     pub(super) fn begin_change(&mut self, request: String, requirement: Option<String>) -> Option<()> {
-        let is_quoted = self.phase == Phase::Quoted;
+        let is_quoted = match &self.phase {
+            Phase::Paused(_, before) => **before == Phase::Quoted,
+            phase => *phase == Phase::Quoted,
+        };
         if !self.can_go_back() && !is_quoted {
             return None;
         }
@@ -33,7 +37,11 @@ impl State {
         let (before, request, requirement) = match (self.revision.take(), requirement) {
             (None, requirement) => (Box::new(self.clone()), request, requirement),
             (Some(earlier), None) => (earlier.before, format!("{}\n\n{request}", earlier.request), None),
-            (Some(earlier), Some(id)) => (earlier.before, format!("{}\n\n{id} is to read: {request}", earlier.request), None),
+            (Some(earlier), Some(id)) => {
+                let known = self.brief.iter().flat_map(|brief| &brief.requirements).find(|entry| entry.id == id)?;
+                let request = format!("{}\n\nIn place of \"{}\": {request}", earlier.request, known.text);
+                (earlier.before, request, None)
+            }
         };
         self.brief.clone_from(&before.brief);
         self.plan.clone_from(&before.plan);
@@ -58,8 +66,8 @@ impl State {
         let Some(revision) = self.revision.take() else { return false };
         let (round, ceiling, limit) = (self.round, self.ceiling, self.limit);
         *self = State { round, ceiling, limit, ..*revision.before };
-        if self.phase == Phase::Building {
-            self.phase = Phase::Paused(Pause::User, Box::new(Phase::Building));
+        if matches!(self.phase, Phase::Building | Phase::Quoted) {
+            self.phase = Phase::Paused(Pause::User, Box::new(self.phase.clone()));
         }
         true
     }
@@ -120,21 +128,24 @@ impl State {
                 again.insert(&task.id);
             }
         }
+        // What could not be done is part of what is approved now.
+        let is_lost = |progress: &Progress| matches!(progress.status, TaskStatus::Failed(_) | TaskStatus::Skipped);
         self.tasks = whole
             .tasks
             .iter()
             .map(|task| match self.progress(&task.id) {
-                Some(progress) if again.contains(task.id.as_str()) => progress.anew(),
-                Some(progress) => progress.clone(),
+                Some(progress) if again.contains(task.id.as_str()) || is_lost(progress) => progress.anew(),
+                Some(progress) => {
+                    let stands = |result: &&CheckResult| task.acceptance.iter().any(|entry| entry.id == result.check);
+                    Progress { results: progress.results.iter().filter(stands).cloned().collect(), ..progress.clone() }
+                }
                 None => Progress::new(),
             })
             .collect();
-        let files = |plan: &Plan| plan.check_files().map(|file| file.path.clone()).collect::<BTreeSet<_>>();
+        let files = |plan: &Plan| plan.check_files().map(|file| (file.path.clone(), sha256(file.text.as_bytes()))).collect::<BTreeMap<_, _>>();
         let wanted = files(&whole);
         self.void_files.extend(self.plan.iter().flat_map(files));
-        self.void_files.retain(|path| !wanted.contains(path));
-        self.void_files.sort();
-        self.void_files.dedup();
+        self.void_files.retain(|path, _| !wanted.contains_key(path));
         self.plan = Some(whole);
     }
 

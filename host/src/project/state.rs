@@ -7,6 +7,7 @@ use super::nouns::{Answer, Brief, CheckResult, Plan, Question, Verdict};
 use super::tasks::{Progress, TaskStatus};
 use crate::ledger::NanoUsd;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Understanding and planning either work at once or the idea needs a person.
@@ -117,9 +118,9 @@ pub struct State {
     /// The class of model that understanding and planning use, whatever they ask for, if the user chose one.
     #[serde(default)]
     pub class: Option<String>,
-    /// Test files of checks that a change made void.
+    /// Test files of checks that a change made void, by path, with the digest of their text.
     #[serde(default)]
-    pub void_files: Vec<String>,
+    pub void_files: BTreeMap<String, String>,
 }
 
 /// One call of one plugin export.
@@ -335,7 +336,7 @@ impl State {
             revision: None,
             round: 0,
             class: None,
-            void_files: Vec::new(),
+            void_files: BTreeMap::new(),
         }
     }
 
@@ -416,7 +417,7 @@ impl State {
 pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexpected> {
     let mut new = state.clone();
     let mut actions = Vec::new();
-    let begins_anew = matches!(event, Event::Planned(_) | Event::RolledBack { .. } | Event::Retried(_));
+    let begins_anew = matches!(event, Event::Planned(_) | Event::RolledBack { .. } | Event::Retried(_) | Event::Cancelled);
     match (&state.phase, event) {
         (Phase::Eliciting, Event::Elicited(brief)) => {
             new.brief = Some(state.with_known_ids(brief));
@@ -430,7 +431,8 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
         }
         (Phase::Quoted, Event::Approved(ceiling)) => {
             new.ceiling = Some(ceiling);
-            new.revision = None;
+            // It was named for this plan, not for one that a change brings.
+            (new.limit, new.revision) = (None, None);
             actions.push(Action::SetCeiling(ceiling));
             new.enter(Phase::Building);
         }
@@ -510,8 +512,15 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
         (_, event) => return Err(unexpected(state, &format!("{event:?}"))),
     }
     if begins_anew {
-        let gone = state.ready().into_iter().map(|ready| ready.name).filter(|step| !new.may_return(step));
-        actions.push(Action::EndRuns { steps: gone.collect() });
+        let is_other = |task: &str| {
+            let of = |state: &State| state.plan.as_ref().and_then(|plan| plan.task(task)).cloned();
+            of(state) != of(&new)
+        };
+        let asked = State { question: None, ..state.clone() };
+        let of_the_whole = asked.counting_steps().into_iter().filter(|step| !new.may_return(step));
+        let gone = state.ready().into_iter().filter(|ready| !new.may_return(&ready.name) || ready.step.task().is_some_and(is_other));
+        let steps: BTreeSet<String> = gone.map(|ready| ready.name).chain(of_the_whole).collect();
+        actions.push(Action::EndRuns { steps: steps.into_iter().collect() });
     }
     Ok((new, actions))
 }

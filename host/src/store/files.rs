@@ -61,6 +61,28 @@ impl Store {
         Ok(files)
     }
 
+    /// Notes the report that is handed out with a project, so that it is known again when the project was changed since.
+    pub async fn note_delivery(&self, project: &str, report_sha256: &str) -> Result<()> {
+        transaction!(self, |tx| async {
+            query("insert into delivery (project, report_sha256, at_ms) values ($1, $2, $3) on conflict do nothing")
+                .bind(project)
+                .bind(report_sha256)
+                .bind(now_ms())
+                .later(&mut tx);
+            Ok(())
+        })
+    }
+
+    /// Whether this report was handed out with the project.
+    pub async fn was_delivered(&self, project: &str, report_sha256: &str) -> Result<bool> {
+        let row = query("select 1 from delivery where project = $1 and report_sha256 = $2")
+            .bind(project)
+            .bind(report_sha256)
+            .optional(&mut self.read().await?)
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// The accepted states of a project, oldest first.
     pub async fn snapshots(&self, project: &str) -> Result<Vec<Snapshot>> {
         let rows = query("select * from snapshot where project = $1 order by number").bind(project).all(&mut self.read().await?).await?;

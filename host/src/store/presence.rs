@@ -9,6 +9,7 @@ use super::sql::{Database, Speak, postgres::Session};
 use super::{Result, Store, StoreError, Tx, ledger, now_ms, query, steps, transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use tokio::sync::Mutex;
 
 /// Locked by the one process that works on the projects of a file.
 const WORKER_LOCK: &str = "worker.lock";
@@ -19,7 +20,7 @@ const BOOTS: &str = "boots";
 pub struct Boot {
     /// Random.
     pub id: String,
-    _lock: Lock,
+    lock: Mutex<Lock>,
 }
 
 /// The right to work on projects.
@@ -31,7 +32,7 @@ pub struct Worker {
 #[derive(Debug)]
 enum Lock {
     File { _held: File },
-    Session { _held: Session },
+    Session { held: Session },
 }
 
 impl Store {
@@ -59,7 +60,20 @@ impl Store {
         };
         let lock = lock.ok_or_else(|| StoreError::Undone("a new lock is held already".to_owned()))?;
         self.register_boot(&id).await?;
-        Ok(Boot { id, _lock: lock })
+        Ok(Boot { id, lock: Mutex::new(lock) })
+    }
+
+    /// Makes sure that the others see this process as living: a session that the server ended, in a restart or for being idle, is begun
+    /// anew. What others took over meanwhile is theirs.
+    pub async fn confirm(&self, boot: &Boot) -> Result<()> {
+        let mut lock = boot.lock.lock().await;
+        if let Lock::Session { held } = &mut *lock
+            && query("select 1").execute(held).await.is_err()
+        {
+            let again = self.lock_session(&boot.id).await?;
+            *lock = again.ok_or_else(|| StoreError::Undone("another process holds this one for dead, for a moment".to_owned()))?;
+        }
+        Ok(())
     }
 
     /// Writes a boot's row, which its holds refer to.
@@ -74,11 +88,13 @@ impl Store {
         Ok(())
     }
 
-    /// Ends what dead processes left open, and says how many holds those were.
-    pub async fn recover_dead(&self) -> Result<u32> {
+    /// Ends what dead processes left open, and says how many holds those were. Whoever asks lives.
+    pub async fn recover_dead(&self, own: Option<&Boot>) -> Result<u32> {
         let mut recovered = 0;
         for boot in self.boots_at_work().await? {
-            recovered += self.recover(&boot).await?;
+            if own.is_none_or(|own| own.id != boot) {
+                recovered += self.recover(&boot).await?;
+            }
         }
         Ok(recovered)
     }
@@ -132,7 +148,7 @@ impl Store {
         let Database::Postgres(pool) = &self.database else { return Ok(None) };
         let mut session = Session::open(pool).await?;
         let locked = take_advisory(&mut session, "pg_try_advisory_lock", name).await?;
-        Ok(locked.then_some(Lock::Session { _held: session }))
+        Ok(locked.then_some(Lock::Session { held: session }))
     }
 }
 

@@ -100,6 +100,8 @@ pub struct Change {
     pub answered: Option<Answer>,
     /// For people who watch: kind and text.
     pub event: Option<(&'static str, String)>,
+    /// It is what somebody wished with a cancel, so that is no wish any more.
+    pub cancels: bool,
     /// The step that came to its end with it. If somebody else has that by now, nothing of this happens.
     pub lease: Option<Lease>,
 }
@@ -273,7 +275,8 @@ impl Store {
 /// Whether there is something new to do.
 async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, change: &Change) -> Result<bool> {
     let changed = query(
-        "update project set state = $1, phase = $2, title = $3, version = version + 1, has_steps = 1, updated_ms = $4
+        "update project set state = $1, phase = $2, title = $3, version = version + 1, has_steps = 1, updated_ms = $4,
+                cancel_requested = case when $7 = 1 then 0 else cancel_requested end
          where id = $5 and version = $6",
     )
     .bind(to_json(state))
@@ -282,6 +285,7 @@ async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, c
     .bind(now_ms())
     .bind(&project.id)
     .bind(project.version)
+    .bind(i64::from(change.cancels))
     .execute(tx)
     .await?;
     if changed != 1 {
@@ -349,7 +353,7 @@ async fn save_question(tx: &mut Tx, project: &str, asked: &Asked) -> Result<()> 
 /// Appends a line. In PostgreSQL the project's row is locked first, so that two lines never get the same number.
 pub(super) async fn append_event(tx: &mut Tx, project: &str, kind: &str, text: &str) -> Result<()> {
     if tx.is_shared() {
-        query("select id from project where id = $1 for update").bind(project).later(tx);
+        query("select id from project where id = $1 for no key update").bind(project).later(tx);
     }
     query(
         "insert into event (project, seq, kind, text, at_ms, spent)

@@ -226,9 +226,12 @@ impl Store {
         transaction!(self, |tx| insert(&mut tx, new, inputs))
     }
 
-    /// Ends a run without changing its project.
-    pub async fn end_run(&self, end: &RunEnd) -> Result<()> {
-        transaction!(self, |tx| self::end(&mut tx, self.policy.refund_limit, end))
+    /// Ends a run without changing its project. Whoever does so for a step that somebody else has is refused.
+    pub async fn end_run(&self, lease: Option<&Lease>, end: &RunEnd) -> Result<()> {
+        transaction!(self, |tx| async {
+            super::steps::check(&mut tx, lease).await?;
+            self::end(&mut tx, self.policy.refund_limit, end).await
+        })
     }
 
     /// How many runs of this step diverged from their journal.
@@ -292,7 +295,7 @@ async fn resume(tx: &mut Tx, refund_limit: NanoUsd, lease: &Lease, keeps: &impl 
 
 async fn insert(tx: &mut Tx, new: &NewRun<'_>, inputs: &str) -> Result<Run> {
     if tx.is_shared() {
-        query("select id from project where id = $1 for update").bind(new.project).later(tx);
+        query("select id from project where id = $1 for no key update").bind(new.project).later(tx);
     }
     super::steps::check(tx, new.lease).await?;
     let number: i64 = query("select coalesce(max(number), 0) + 1 from run where project = $1").bind(new.project).scalar(tx).await?;
@@ -351,6 +354,10 @@ pub(super) fn flush(tx: &mut Tx, rows: &[JournalRow]) {
 /// Ends the open runs of steps that nobody will take again.
 pub(super) fn end_steps(tx: &mut Tx, project: &str, steps: &[String]) {
     for step in steps {
+        query("update question set answer = 'null' where answer is null and run in (select id from run where project = $1 and step = $2)")
+            .bind(project)
+            .bind(step)
+            .later(tx);
         query(
             "update run set outcome = 'failed', detail = 'it was begun anew meanwhile', ended_ms = $1
              where project = $2 and step = $3 and outcome = 'open'",

@@ -1,8 +1,8 @@
 //! Steps as rows that workers take for a while. What can be done of a project is written down with every change of it
 //! ([`write`], part of the commit), so a worker finds work without looking at projects, and any number of workers share it.
 //!
-//! A lease is of the database's clock, so the clocks of workers do not matter. Who takes a row gets a number that nobody had before;
-//! every write for a step names it, and one that names another is refused: a worker that slept through its lease can't undo what its
+//! A lease is of the database's clock, so the clocks of workers do not matter. A taking is named by its worker and a number, which
+//! counts that worker's takings; every write for a step names them, and one that names others is refused: a worker that slept through its lease can't undo what its
 //! successor did. Rows of a process that died are free as soon as somebody noticed (see [`presence`](super::presence)).
 //!
 //! Turns are fair between users: a user's steps are numbered on from the step that is being served, so who has one step waits
@@ -92,11 +92,23 @@ impl Store {
         transaction!(self, |tx| claim(&mut tx, self.policy.lease_ms, boot, number, only, most))
     }
 
-    /// A sign of life for every step that this process has.
-    pub async fn renew(&self, boot: &str) -> Result<u64> {
+    /// A sign of life for these steps, as far as they are still held.
+    pub async fn renew(&self, leases: &[&Lease]) -> Result<()> {
         transaction!(self, |tx| async {
-            let sql = format!("update step set lease_until_ms = {now} + $1 where owner = $2", now = tx.clock());
-            query_made(sql).bind(self.policy.lease_ms).bind(boot).execute(&mut tx).await
+            let now = tx.clock();
+            for lease in leases {
+                let sql = format!(
+                    "update step set lease_until_ms = {now} + $1 where project = $2 and name = $3 and owner = $4 and fence = $5"
+                );
+                query_made(sql)
+                    .bind(self.policy.lease_ms)
+                    .bind(&lease.project)
+                    .bind(&lease.step)
+                    .bind(&lease.boot)
+                    .bind(lease.number)
+                    .later(&mut tx);
+            }
+            Ok(())
         })
     }
 
@@ -331,7 +343,7 @@ fn insert(tx: &mut Tx, project: &str, name: &str, wallet: &str) {
 
 async fn hand_back(tx: &mut Tx, lease: &Lease, fault: bool) -> Result<()> {
     let row = tx
-        .lock("select state, wallet from project where id = $1", "select state, wallet from project where id = $1 for update")
+        .lock("select state, wallet from project where id = $1", "select state, wallet from project where id = $1 for no key update")
         .bind(&lease.project)
         .one(tx)
         .await?;
@@ -345,7 +357,7 @@ async fn hand_back(tx: &mut Tx, lease: &Lease, fault: bool) -> Result<()> {
     }
     let wait = if fault { (BACKOFF_MS.0 << lease.faults.min(10)).min(BACKOFF_MS.1) } else { 0 };
     let sql = format!(
-        "update step set owner = null, lease_until_ms = 0, not_before_ms = {now} + $1, faults = faults + $2
+        "update step set owner = null, lease_until_ms = 0, ready_ms = {now} + $1, not_before_ms = {now} + $1, faults = faults + $2
          where project = $3 and name = $4 and owner = $5 and fence = $6",
         now = tx.clock()
     );
@@ -355,7 +367,7 @@ async fn hand_back(tx: &mut Tx, lease: &Lease, fault: bool) -> Result<()> {
 
 async fn rewrite(tx: &mut Tx, parallel: usize, project: &str) -> Result<bool> {
     let row = tx
-        .lock("select state, wallet from project where id = $1", "select state, wallet from project where id = $1 for update")
+        .lock("select state, wallet from project where id = $1", "select state, wallet from project where id = $1 for no key update")
         .bind(project)
         .one(tx)
         .await?;
@@ -365,6 +377,7 @@ async fn rewrite(tx: &mut Tx, parallel: usize, project: &str) -> Result<bool> {
 
 /// What a process had that has ended is anybody's.
 pub(super) fn free_steps(tx: &mut Tx, boot: &str) {
-    query("update step set owner = null, lease_until_ms = 0 where owner = $1").bind(boot).later(tx);
+    let sql = format!("update step set owner = null, lease_until_ms = 0, ready_ms = {} where owner = $1", tx.clock());
+    query_made(sql).bind(boot).later(tx);
     query("delete from worker where boot = $1").bind(boot).later(tx);
 }

@@ -73,6 +73,13 @@ fn problems(plan: &Plan, brief: &Brief, change: Option<&Change>) -> Vec<String> 
             covered.insert(entry.requirement.as_str());
         }
     }
+    // A task that stays can't be kept from a file that becomes a test; it was told that it may write it.
+    let new_tests: BTreeSet<&str> = plan.tasks.iter().flat_map(test_files).map(|(_, file)| file.path.as_str()).collect();
+    for task in old.iter().filter(|task| plan.tasks.iter().all(|new| new.id != task.id)) {
+        for file in task.files.iter().filter(|file| new_tests.contains(file.as_str())) {
+            problems.push(format!("a check may not bring `{file}`: task {} writes it; choose another name", task.id));
+        }
+    }
     if let Some(circle) = change.map(|change| change.circle(plan)).filter(|circle| !circle.is_empty()) {
         problems.push(format!("{} can't begin: what they need goes in a circle", circle.join(", ")));
     }

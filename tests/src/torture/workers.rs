@@ -49,7 +49,7 @@ pub(super) async fn one_project(
     }
     drop(workers);
     // Whoever comes next finds out that they are dead.
-    reader.store.recover_dead().await?;
+    reader.store.recover_dead(None).await?;
     let (project, out) = (reader.store.project(&project).await?, home.beside("out"));
     if project.state.phase == Phase::Delivered {
         Delivery::of(&reader.store, &project).await?.write(&out)?;

@@ -11,7 +11,7 @@ use crate::llm::{Completion, Finish, Reply, Request};
 use crate::project::{Pause, Refusal};
 use crate::store::StoreError;
 use crate::store::runs::JournalRow;
-use std::sync::atomic::Ordering;
+use crate::store::steps::Standing;
 
 impl Gateway {
     /// Settles, voids or loses the hold and says what the guest gets. `pending` are the host calls that led here.
@@ -42,7 +42,8 @@ impl Gateway {
                 end.unknown(held, Outcome::CutAfterText, &seen, &why, Completion::Stored(Err(refusal))).await
             }
             // A process that is leaving keeps no answer, so that the call is made again.
-            Sent::Stopped { held, seen } if self.closing.load(Ordering::Relaxed) => {
+            // Nor does one whose step is another worker's by now: that makes the call again.
+            Sent::Stopped { held, seen } if self.is_closing() || self.is_taken(context).await => {
                 end.lose(held, &seen, "stopped", Completion::Suspended(Pause::User)).await
             }
             Sent::Stopped { held, seen } if seen.output_tokens() == 0 => {
@@ -66,6 +67,15 @@ impl Gateway {
             Sent::NotTaken { held, pause } => end.give_back(held, Completion::Suspended(pause)).await,
             Sent::Left { held } => end.give_back(held, Completion::Unsent(Refusal::Cancelled)).await,
             Sent::Refused(refusal) => Ok(Completion::Unsent(refusal)),
+        }
+    }
+}
+
+impl Gateway {
+    async fn is_taken(&self, context: &CallContext) -> bool {
+        match &context.lease {
+            Some(lease) => matches!(self.store.standing(lease).await, Ok(Standing::Taken)),
+            None => false,
         }
     }
 }

@@ -220,8 +220,15 @@ async fn open(tx: &mut Tx, call: &CallId) -> Result<Open> {
     let money = tx.lock(
         "select id, balance, held, seq from wallet where id = (select wallet from hold where run = $1 and seq = $2 and repeat = $3)",
         "select id, balance, held, seq from wallet where id = (select wallet from hold where run = $1 and seq = $2 and repeat = $3)
-         for update",
+         for no key update",
     );
+    // A warning changes the project, so its row is locked as in every other transaction: before all others.
+    if tx.is_shared() {
+        of_call(query(
+            "select id from project where id = (select project from hold where run = $1 and seq = $2 and repeat = $3) for no key update",
+        ))
+        .later(tx);
+    }
     let mut results = several(tx, vec![of_call(hold), of_call(money), around_call(call)]).await?;
     let chain = Chain::read(&results.pop().unwrap_or_default().rows);
     let money = results.pop().unwrap_or_default();

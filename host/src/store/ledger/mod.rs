@@ -139,7 +139,7 @@ impl Money {
     fn locking(tx: &Tx, wallet: &str) -> Query {
         tx.lock(
             "select id, balance, held, seq from wallet where id = $1",
-            "select id, balance, held, seq from wallet where id = $1 for update",
+            "select id, balance, held, seq from wallet where id = $1 for no key update",
         )
         .bind(wallet)
     }

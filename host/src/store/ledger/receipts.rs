@@ -171,10 +171,13 @@ impl Store {
     pub async fn costs_of_accepted_tasks(&self, plugin_sha256: Option<&str>, limit: u32) -> Result<Vec<NanoUsd>> {
         query(
             "select cast((select coalesce(sum(charged), 0) from hold join run on run.id = hold.run
-                     where run.project = snapshot.project and run.task = snapshot.task and hold.state = 'settled') as bigint)
+                     where run.project = snapshot.project and (run.task = snapshot.task or run.task like snapshot.task || ' (anew %')
+                     and hold.state = 'settled') as bigint)
              from snapshot
-             where $1 is null or exists (select 1 from run
-                     where run.project = snapshot.project and run.task = snapshot.task and run.plugin_sha256 = $1)
+             where ($1 is null or exists (select 1 from run
+                     where run.project = snapshot.project and run.task = snapshot.task and run.plugin_sha256 = $1))
+               and not exists (select 1 from snapshot later
+                     where later.project = snapshot.project and later.task = snapshot.task and later.number > snapshot.number)
              order by accepted_ms desc limit $2",
         )
         .bind(plugin_sha256)

@@ -74,7 +74,7 @@ pub(crate) async fn shared(cluster: &Cluster, count: usize) -> Result<f64> {
     }
     let came = see_through(&reader.store, &orchestrator, SHARED).await;
     drop(workers);
-    reader.store.recover_dead().await?;
+    reader.store.recover_dead(None).await?;
     assert_audit(&reader.store, &[]).await;
     Ok(came?.per_second)
 }
