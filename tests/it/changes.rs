@@ -63,6 +63,51 @@ async fn a_change_that_nobody_can_plan_leaves_the_delivered_project_as_it_was() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cancels_a_change_of_a_project_under_construction_keeps_the_project() {
+    let workshop = Workshop::new(2, Tasks::Chained, || Duration::from_millis(500)).await;
+    let home = Home::shipped();
+    let app = home.app(&workshop.server.url).await;
+    let project = begin(&app, "parts").await;
+    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
+    let project = app.control.approve(&project, ceiling).await.expect("approved");
+    let id = project.id.clone();
+    let project = app.control.change(&project, "part_2() is two.", Some("R2")).await.expect("a change");
+    let orchestrator = app.orchestrator.clone();
+    let work = tokio::spawn(async move { orchestrator.advance(project).await });
+    while workshop.server.asked().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let now = app.reader.store.project(&id).await.expect("the project");
+    app.control.cancel(&now).await.expect("asked");
+    let project = work.await.expect("no panic").expect("it ended");
+    let Phase::Paused(_, before) = &project.state.phase else { panic!("it waits, and is not cancelled: {:?}", project.state.phase) };
+    assert_eq!((&**before, project.cancel_requested), (&Phase::Building, false));
+    let project = app.control.resume(project, None).await.expect("resumed");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!(project.state.phase, Phase::Delivered);
+    assert!(app.reader.store.runs(&id).await.expect("runs").iter().all(|run| run.outcome != "open"));
+    assert_sound(&app).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_earlier_delivery_is_still_what_it_was_after_a_change() {
+    let workshop = Workshop::new(2, Tasks::Apart, || Duration::ZERO).await;
+    let (home, url) = (Home::shipped(), workshop.server.url.clone());
+    let out = |name: &str| home.beside(name).display().to_string();
+    assert_eq!(atelier_beside(&home, &url, &["run", "parts", "--yes", "--out", &out("first")]).await.code, Some(0));
+    let listed = atelier_beside(&home, &url, &["history", "--json"]).await;
+    let id = serde_json::from_str::<serde_json::Value>(&listed.out).expect("a listing")[0]["id"].as_str().expect("an id").to_owned();
+    let changed = ["change", &id, "part_2() is two.", "--requirement", "R2", "--yes", "--out", &out("second")];
+    let changed = atelier_beside(&home, &url, &changed).await;
+    assert_eq!(changed.code, Some(0), "{}{}", changed.out, changed.err);
+    for name in ["first", "second"] {
+        let zip = home.beside(name).join("project.zip").display().to_string();
+        let verified = atelier_beside(&home, &url, &["verify", &zip]).await;
+        assert_eq!(verified.code, Some(0), "{name}: {}{}", verified.out, verified.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_failed_is_tried_again_by_the_class_that_the_user_names() {
     // The ordinary model never writes anything; the other one does.
     let server = ModelServer::scripted(|asked, _| {

@@ -339,6 +339,7 @@ async fn the_audit_finds_what_is_wrong() {
         ("update budget set calls = calls + 1 where scope = 'run'", vec!["I12"]),
         ("update budget set calls = calls - 1 where scope = 'run'", vec![]),
         ("update wallet set seq = seq + 1", vec!["I7"]),
+        ("delete from step", vec!["I7", "I15"]),
     ] {
         tamper(directory.path(), statement).expect(statement);
         assert_eq!(found(world.store.clone()).await, expected, "{statement}");

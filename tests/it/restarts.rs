@@ -102,7 +102,8 @@ async fn ctrl_c_waits_for_the_call_under_way_and_the_project_goes_on_later() {
         let server = ModelServer::scripted(move |asked, number| {
             let answer = answer(&asked.text(), &script, &mut seen);
             match (number, twice) {
-                (1, true) => Answer::Silence,
+                // It has begun to answer.
+                (1, true) => Answer::Stall("design: a beginning".to_owned()),
                 (1, false) => Answer::Slow(Duration::from_millis(1_500), Box::new(answer)),
                 _ => answer,
             }

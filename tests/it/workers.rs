@@ -13,7 +13,7 @@ use atelier_host::store::steps::{Lease, Standing};
 use atelier_host::store::{Policy, Store, StoreError};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use tests::database::{cluster, store};
+use tests::database::{Cluster, cluster, store};
 use tests::home::{Home, assert_agrees, assert_audit, assert_sound, begin, component};
 use tests::program::{Worker, atelier_beside};
 use tests::root;
@@ -275,6 +275,37 @@ async fn a_worker_that_hangs_loses_its_steps_and_what_it_does_when_it_wakes_coun
     assert_eq!((receipt.calls, receipt.lost_calls), (2 + 2 * 2, 1), "the call that nobody waited for is the house's");
     assert_audit(&reader.store, &[]).await;
     assert_agrees(&reader.store, &workshop.server.log()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_session_was_cut_is_seen_as_living_again_and_goes_on() {
+    // A cluster of its own: every lock in it is this story's.
+    let cluster = Cluster::start(false);
+    let workshop = Workshop::new(2, Tasks::Apart, || Duration::from_millis(1_500)).await;
+    let mut home = Home::shipped();
+    home.variables.push(("ATELIER_DATABASE_URL", cluster.create()));
+    let worker = Worker::start(&home, &workshop.server.url);
+    let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
+    let orchestrator = reader.orchestrator("a person", None).await.expect("the pieces");
+    let project = orchestrator.control.create("local", "parts", None).await.expect("a project").id;
+    until(async || !workshop.server.asked().is_empty()).await;
+    assert_eq!(cluster.cut_locks(), 1);
+    // Longer calls than a look takes: a worker that held itself for dead would never finish one.
+    assert_eq!(see_it_through(&reader, &orchestrator, &project).await, Phase::Delivered);
+    let receipt = reader.store.receipt(&project).await.expect("a receipt");
+    assert!(receipt.calls == 2 + 2 * 2 && receipt.lost_calls <= 1, "{} calls, {} lost", receipt.calls, receipt.lost_calls);
+    assert_eq!(worker.stop().await, Some(0));
+    assert_audit(&reader.store, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_not_what_their_digest_says_are_not_kept() {
+    let home = Home::shipped();
+    let pins = atelier_host::plugins::lock::Pins::read(&home.data()).expect("the pins");
+    let digest = atelier_host::workspace::sha256(b"what was begun with");
+    let error = pins.keep("implementer", &digest, b"something else").expect_err("refused").to_string();
+    assert!(error.contains("implementer") && error.contains(&digest[..12]), "{error}");
+    assert!(pins.bytes("implementer", &digest).is_err(), "nothing is there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

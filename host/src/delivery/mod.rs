@@ -101,7 +101,8 @@ pub fn as_it_is(state: &State, mut files: Files) -> Files {
     let (Some(brief), Some(plan)) = (&state.brief, &state.plan) else { return files };
     // A file that somebody wrote in the place of a test that is void is not that test.
     files.retain(|path, file| state.void_files.get(path.as_ref()).is_none_or(|void| *void != sha256(&file.bytes)));
-    let written: Vec<FilePattern> = plan.tasks.iter().flat_map(|task| &task.files).filter_map(|file| FilePattern::parse(file).ok()).collect();
+    let written: Vec<FilePattern> =
+        plan.tasks.iter().flat_map(|task| &task.files).filter_map(|file| FilePattern::parse(file).ok()).collect();
     let is_test = |path: &ProjectPath| plan.check_files().any(|file| file.path == path.as_ref());
     let start = starting_files(brief, plan).into_iter();
     files.extend(start.filter(|(path, _)| is_test(path) || !written.iter().any(|pattern| pattern.allows(path))));

@@ -5,8 +5,8 @@
 use super::nouns::{Brief, Check, CheckResult, CheckStatus, Finding, Plan, Requirement, SourceFile, Task};
 use super::state::{Pause, Phase, State};
 use super::tasks::{Progress, TaskStatus};
-use serde::{Deserialize, Serialize};
 use crate::workspace::sha256;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change under way.
@@ -142,7 +142,8 @@ impl State {
                 None => Progress::new(),
             })
             .collect();
-        let files = |plan: &Plan| plan.check_files().map(|file| (file.path.clone(), sha256(file.text.as_bytes()))).collect::<BTreeMap<_, _>>();
+        let files =
+            |plan: &Plan| plan.check_files().map(|file| (file.path.clone(), sha256(file.text.as_bytes()))).collect::<BTreeMap<_, _>>();
         let wanted = files(&whole);
         self.void_files.extend(self.plan.iter().flat_map(files));
         self.void_files.retain(|path, _| !wanted.contains_key(path));

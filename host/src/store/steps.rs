@@ -97,9 +97,8 @@ impl Store {
         transaction!(self, |tx| async {
             let now = tx.clock();
             for lease in leases {
-                let sql = format!(
-                    "update step set lease_until_ms = {now} + $1 where project = $2 and name = $3 and owner = $4 and fence = $5"
-                );
+                let sql =
+                    format!("update step set lease_until_ms = {now} + $1 where project = $2 and name = $3 and owner = $4 and fence = $5");
                 query_made(sql)
                     .bind(self.policy.lease_ms)
                     .bind(&lease.project)
