@@ -71,7 +71,10 @@ fn answer(asked: &Asked, count: usize, tasks: Tasks) -> Option<String> {
     if text.contains("You turn a brief into a plan") {
         return Some(if text.contains("# A change") { second_part_anew() } else { plan(count, tasks) });
     }
-    text.contains("A client sends an idea").then(|| brief(count))
+    text.contains("A client sends an idea").then(|| match text.rsplit_once("In place of the requirement \"part_2() is 2.\": ") {
+        Some((_, words)) => brief(count).replace("part_2() is 2.", words.lines().next().unwrap_or_default()),
+        None => brief(count),
+    })
 }
 
 fn number(text: &str) -> Option<usize> {

@@ -71,7 +71,7 @@ pub(super) async fn roll_back(settings: Settings, arguments: RollbackArguments) 
     let project = reader.control()?.roll_back(&project, &arguments.task).await?;
     let (id, task) = (&project.id, &arguments.task);
     println!(
-        "{id} is as it was when {task} was accepted. Do the rest again: atelier resume {id}\nOr something else: atelier change {id} \"…\""
+        "The files of {id} are those of when {task} was accepted; brief and plan stay. Do the rest again: atelier resume {id}\nOr something else: atelier change {id} \"…\""
     );
     Ok(Exit::Done)
 }

@@ -100,8 +100,9 @@ pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
     }
     eprintln!("\nPlan: {}\n", plan.design);
     let mut unchecked = 0;
-    for task in &plan.tasks {
-        eprintln!("  {} {} [{}]", task.id, task.title, task.files.join(", "));
+    for (task, progress) in plan.tasks.iter().zip(&state.tasks) {
+        let done = if progress.status == TaskStatus::Accepted { " (done)" } else { "" };
+        eprintln!("  {} {} [{}]{done}", task.id, task.title, task.files.join(", "));
     }
     for requirement in &brief.requirements {
         let own = plan.tasks.iter().flat_map(|task| &task.acceptance).filter(|check| check.requirement == requirement.id);
@@ -111,8 +112,9 @@ pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
         0 => "a guess: too few tasks were measured on this machine yet".to_owned(),
         measured => format!("from {measured} finished tasks"),
     };
+    let price = if state.revision.is_some() { "Price of the change" } else { "Price" };
     eprintln!(
-        "\nPrice: about {}, between {} and {} ({basis}), {} spent so far. Proposed ceiling: {}.",
+        "\n{price}: about {}, between {} and {} ({basis}), {} spent so far. Proposed ceiling, for the whole project: {}.",
         quote.expected, quote.low, quote.high, quote.spent, quote.ceiling
     );
     if unchecked > 0 {

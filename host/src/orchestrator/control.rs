@@ -76,7 +76,7 @@ impl Control {
             self.store.spend_to_the_ceiling(&project.id).await?;
         }
         match project.state.phase {
-            Phase::Paused(..) => self.apply(&project, Event::Resumed, "resumed", "", same_phase).await,
+            Phase::Paused(..) => self.apply(&project, Event::Resumed, "resumed", "it goes on", same_phase).await,
             _ => Ok(project),
         }
     }
@@ -156,8 +156,10 @@ impl Control {
                 bail!("no task `{task}` of project {id} was accepted; accepted are, in this order: {}", accepted.join(", "));
             };
             let undone: Vec<String> = snapshots[last + 1..].iter().map(|snapshot| snapshot.task.clone()).collect();
-            let again = if undone.is_empty() { "nothing".to_owned() } else { undone.join(", ") };
-            let text = format!("back to task {task}; done again: {again}");
+            if undone.is_empty() && project.state.is_over() {
+                bail!("nothing came after task {task} of project {id}, so there is nothing to go back from");
+            }
+            let text = format!("back to the files of task {task}; what came after is done again: {}", undone.join(", "));
             let (state, actions) = decide(&project.state, Event::RolledBack { task: task.to_owned(), undone })?;
             let change = Change { actions, event: Some(("rolled back", text)), ..Change::default() };
             match self.store.commit(&project, &state, change).await {

@@ -462,7 +462,8 @@ fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Ev
             if !problems.is_empty() {
                 return Err(format!("the plan is not sound: {}", problems.join("; ")));
             }
-            change.event = Some(("planned", format!("{} tasks", plan.tasks.len())));
+            let count = plan.tasks.len();
+            change.event = Some(("planned", if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }));
             Ok(Event::Planned(plan))
         }
         Value::Summary(_) | Value::Verdict(_) => Err("the plugin returned what belongs to another step".to_owned()),

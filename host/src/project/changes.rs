@@ -24,7 +24,7 @@ impl State {
         self.plan.is_some() && self.revision.is_none() && (self.is_over() || self.is_building()) && self.phase != Phase::Cancelled
     }
 
-    /// The architect understands the change first; a requirement in new words needs no understanding, only a plan.
+    /// The architect understands the change first: what is said of one requirement may concern the summary, and others.
     pub(super) fn begin_change(&mut self, request: String, requirement: Option<String>) -> Option<()> {
         let is_quoted = match &self.phase {
             Phase::Paused(_, before) => **before == Phase::Quoted,
@@ -33,29 +33,24 @@ impl State {
         if !self.can_go_back() && !is_quoted {
             return None;
         }
-        // What is wanted beside a change that waits for approval is part of it.
-        let (before, request, requirement) = match (self.revision.take(), requirement) {
-            (None, requirement) => (Box::new(self.clone()), request, requirement),
-            (Some(earlier), None) => (earlier.before, format!("{}\n\n{request}", earlier.request), None),
-            (Some(earlier), Some(id)) => {
+        let request = match requirement {
+            None => request,
+            Some(id) => {
                 let known = self.brief.iter().flat_map(|brief| &brief.requirements).find(|entry| entry.id == id)?;
-                let request = format!("{}\n\nIn place of \"{}\": {request}", earlier.request, known.text);
-                (earlier.before, request, None)
+                format!("In place of the requirement \"{}\": {}", known.text, request.trim())
             }
+        };
+        // What is wanted beside a change that waits for approval is part of it.
+        let (before, request) = match self.revision.take() {
+            None => (Box::new(self.clone()), request),
+            Some(earlier) => (earlier.before, format!("{}\n\n{request}", earlier.request)),
         };
         self.brief.clone_from(&before.brief);
         self.plan.clone_from(&before.plan);
         self.tasks.clone_from(&before.tasks);
         self.void_files.clone_from(&before.void_files);
         self.round += 1;
-        match requirement {
-            None => self.enter(Phase::Eliciting),
-            Some(id) => {
-                let entry = self.brief.as_mut()?.requirements.iter_mut().find(|entry| entry.id == id)?;
-                entry.text = request.trim().to_owned();
-                self.enter(Phase::Planning);
-            }
-        }
+        self.enter(Phase::Eliciting);
         self.revision = Some(Revision { request, before });
         Some(())
     }
@@ -72,19 +67,29 @@ impl State {
         true
     }
 
-    /// A changed brief in which a requirement that says the same as before has the same id, and no other has.
+    /// A changed brief in which a requirement that says the same as before has the same id, and so has the one that was put in other
+    /// words; no other has.
     pub(super) fn with_known_ids(&self, mut brief: Brief) -> Brief {
         let Some(before) = self.revision.as_ref().and_then(|revision| revision.before.brief.as_ref()) else { return brief };
         let mut left: Vec<&Requirement> = before.requirements.iter().collect();
-        let mut last = before.requirements.iter().filter_map(|entry| entry.id.trim_start_matches('R').parse().ok()).max().unwrap_or(0);
-        for entry in &mut brief.requirements {
-            entry.id = match left.iter().position(|known| known.text.trim() == entry.text.trim()) {
-                Some(position) => left.remove(position).id.clone(),
-                None => {
-                    last += 1;
-                    format!("R{last}")
-                }
-            };
+        let mut new = Vec::new();
+        for (at, entry) in brief.requirements.iter_mut().enumerate() {
+            match left.iter().position(|known| known.text.trim() == entry.text.trim()) {
+                Some(position) => entry.id.clone_from(&left.remove(position).id),
+                None => new.push(at),
+            }
+        }
+        // One gone and one come in its place is one reworded. With more of them nobody can say which is which.
+        if let ([gone], [at, ..]) = (left.as_slice(), new.as_slice())
+            && before.requirements.iter().position(|entry| entry.id == gone.id) == Some(*at)
+        {
+            brief.requirements[*at].id.clone_from(&gone.id);
+            new.remove(0);
+        }
+        let numbers = before.requirements.iter().filter_map(|entry| entry.id.trim_start_matches('R').parse::<usize>().ok());
+        let last = numbers.max().unwrap_or(0);
+        for (more, at) in new.into_iter().enumerate() {
+            brief.requirements[at].id = format!("R{}", last + more + 1);
         }
         brief
     }

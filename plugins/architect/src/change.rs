@@ -9,8 +9,8 @@ use atelier_sdk::template::fill;
 use atelier_sdk::types::{Brief, Check, Plan, Requirement, Task};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Descriptions and checks of old tasks are shown up to this length: enough to recognise them by.
-const LINE_CHARS_MAX: usize = 300;
+/// Descriptions and checks of old tasks are shown up to this length: a rewritten task starts from them.
+const LINE_CHARS_MAX: usize = 1_200;
 /// Test files of old checks are shown up to this size, all together: as much as a reply may hold of them.
 const TESTS_CHARS_MAX: usize = 40_000;
 

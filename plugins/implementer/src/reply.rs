@@ -21,6 +21,13 @@ pub struct Changes {
     pub cut: Option<String>,
 }
 
+/// The summary of a reply that holds nothing else: its writer sees nothing to change.
+pub fn only_summary(reply: &str) -> Option<Changes> {
+    let summary = reply.lines().find_map(|line| field(line, "summary")).filter(|summary| !summary.is_empty())?;
+    let is_only = parts(reply).iter().all(|part| matches!(part, Part::Line(_)));
+    is_only.then(|| Changes { summary: summary.to_owned(), ..Changes::default() })
+}
+
 /// The changes, or what is wrong with the reply.
 pub fn read(reply: &str) -> Result<Changes, String> {
     let mut changes = Changes::default();

@@ -2,7 +2,7 @@
 //! every direction; it ends with what there is and leaves the verdict to others.
 
 use crate::prompt::{self, Work, fenced};
-use crate::reply::{Changes, read};
+use crate::reply::{Changes, only_summary, read};
 use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Acceptance, Check, CheckResult, Failure, Refusal, SourceFile, Status};
 use atelier_sdk::words::{self, covers};
@@ -48,8 +48,15 @@ pub fn implement(model: &mut dyn Model, project: &mut dyn Project, work: &Work) 
     let near: Vec<String> = work.task.files.clone();
     let class = if work.attempt >= STRONGER_FROM_ATTEMPT { "planner" } else { "coder" };
     let mut talk = Conversation::new(model, class, OUTPUT_TOKENS_MAX, &prompt::rules());
-    let changes =
-        talk.ask(&prompt::task(work, &sources, &elsewhere(&project.map(&near, MAP_TOKENS), &sources, &check_files(work))), read)?;
+    let asked = prompt::task(work, &sources, &elsewhere(&project.map(&near, MAP_TOKENS), &sources, &check_files(work)));
+    let mut changes = talk.ask(&asked, |reply| read(reply).or_else(|why| only_summary(reply).ok_or(why)))?;
+    if changes.files.is_empty() && changes.edits.is_empty() && changes.cut.is_none() {
+        // Another task may have done it already; its checks say whether that is so.
+        if all_pass(project, &work.task.acceptance) {
+            return Ok(changes.summary);
+        }
+        changes = talk.ask("The reply holds no file, and the checks do not all pass. Send the files, in the format above.", read)?;
+    }
     let summary = changes.summary.clone();
     settle(&mut talk, project, changes)?;
     for _ in 0..FIX_TURNS_MAX {
@@ -130,6 +137,12 @@ fn apply(project: &mut dyn Project, changes: Changes) -> Result<Vec<String>, Fai
         problems.push(format!("{path}: the reply was cut off within this file; send it again, shorter or in two files"));
     }
     Ok(problems)
+}
+
+/// Whether every check was run and passed.
+fn all_pass(project: &mut dyn Project, acceptance: &[Acceptance]) -> bool {
+    let results = project.check(acceptance).unwrap_or_default();
+    !results.is_empty() && results.iter().all(|result| result.status == Status::Passed)
 }
 
 /// The failing checks, in words short enough to help. Requirements that share a failure share its words.
