@@ -1,0 +1,4 @@
+//! The double, held against what Telegram does, at the wire. `bot` is the client; each other file is one side of the double.
+
+mod bot;
+mod strictness;
