@@ -1,4 +1,9 @@
 //! The double, held against what Telegram does, at the wire. `bot` is the client; each other file is one side of the double.
 
 mod bot;
+mod files;
+mod methods;
+mod payments;
+mod people;
+mod polling;
 mod strictness;
