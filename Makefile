@@ -26,7 +26,7 @@ run: plugins
 test: plugins guests postgres
 	$(CARGO) test --workspace --exclude atelier-guests
 	@echo "the stories of money and projects once more, on PostgreSQL"
-	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes
+	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram::
 	python3 -m unittest discover -q -s plugins/runner-python/tests
 	cd target/tools/javascript && node --test tests/
 

@@ -9,10 +9,12 @@
 //! - [`store`]: everything that outlives a process. The only SQL.
 //! - [`workspace`], [`index`], [`checks`]: a project's files, what the code says, and what was run on it.
 //! - [`delivery`]: zip, git history and report.
+//! - [`chat`]: the conversation with a person, pure; [`telegram`] brings it to and fro.
 //! - [`recording`]: a recorded run, replayed through the same code, for whoever has no model at hand.
 //! - [`settings`], [`app`], [`cli`]: what can be set, how the parts are put together, and the command line.
 
 pub mod app;
+pub mod chat;
 pub mod checks;
 pub mod cli;
 pub mod delivery;
@@ -26,4 +28,5 @@ pub mod project;
 pub mod recording;
 pub mod settings;
 pub mod store;
+pub mod telegram;
 pub mod workspace;

@@ -16,5 +16,6 @@ mod replay;
 mod restarts;
 mod runners;
 mod sandbox;
+mod telegram;
 mod tidy;
 mod workers;

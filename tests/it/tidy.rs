@@ -47,8 +47,14 @@ fn only_the_store_speaks_sql() {
 }
 
 #[test]
-fn only_llm_opens_connections() {
-    only_in("reqwest", &["host/src/llm/"], "an agent's or the application's only way out is a model call");
+fn only_llm_and_a_front_ends_edge_open_connections() {
+    let ways_out = ["host/src/llm/", "host/src/telegram/api.rs"];
+    only_in("reqwest", &ways_out, "an agent's only way out is a model call, a front end's is the server it speaks for");
+}
+
+#[test]
+fn only_the_bots_edge_knows_telegrams_types() {
+    only_in("teloxide", &["host/src/telegram/"], "the conversation is the same wherever it is held");
 }
 
 #[test]
@@ -70,7 +76,7 @@ fn only_the_terminal_prints() {
 
 #[test]
 fn the_centre_is_pure() {
-    for path in sources("host/src/project") {
+    for path in ["host/src/project", "host/src/chat"].into_iter().flat_map(sources) {
         for word in ["std::fs", "SystemTime", "Instant::now", "tokio", "rand", "uuid"] {
             assert!(!read(&path).contains(word), "{}: `{word}`: the state machine takes values and returns values", relative(&path));
         }

@@ -82,6 +82,11 @@ impl Worker {
         Worker(start(home, model_url, &["serve"]))
     }
 
+    /// Starts one that speaks on Telegram as well.
+    pub fn start_with_bot(home: &Home, model_url: &str) -> Worker {
+        Worker(start(home, model_url, &["serve", "--role", "worker,bot"]))
+    }
+
     /// Sends a signal, such as `-TERM`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().expect("kill runs");

@@ -9,7 +9,7 @@ mod unit_tests;
 use crate::plugins::limits::RUNNER_RUNS_MAX;
 use crate::plugins::registry::Registry;
 use crate::plugins::runner::Runner;
-use crate::project::{Acceptance, Check, CheckResult, CheckStatus, Ran, SourceFile};
+use crate::project::{Acceptance, Brief, Check, CheckResult, CheckStatus, Plan, Ran, SourceFile};
 use crate::workspace::Files;
 use crate::workspace::path::ProjectPath;
 use outcome::SyntaxProblem;
@@ -70,6 +70,15 @@ impl Checks {
     pub fn languages(&self) -> Vec<String> {
         let runners = self.registry.pins.manifest.plugins.iter().filter(|entry| entry.world == "runner");
         runners.flat_map(|entry| entry.executes.languages.iter().cloned()).collect()
+    }
+
+    /// How many requirements no check of this plan can be executed for here.
+    pub fn out_of_reach(&self, brief: &Brief, plan: &Plan) -> usize {
+        let checked = |id: &str| {
+            let own = plan.tasks.iter().flat_map(|task| &task.acceptance).filter(|check| check.requirement == id);
+            own.into_iter().any(|check| self.can_execute(&check.check))
+        };
+        brief.requirements.iter().filter(|requirement| !checked(&requirement.id)).count()
     }
 
     /// Whether a check of this kind can be executed here, whatever comes of it.

@@ -4,6 +4,8 @@ use super::plugin::precompile;
 use super::{Exit, Json, print_json};
 use crate::app::{App, Reader};
 use crate::settings::Settings;
+use crate::telegram::Bot;
+use crate::telegram::api::Api;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
@@ -17,6 +19,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 enum Role {
     /// Takes steps of projects and carries them out
     Worker,
+    /// Speaks with people on Telegram
+    Bot,
 }
 
 #[derive(Debug, Args)]
@@ -56,14 +60,42 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
             tokio::select! { _ = terminated.recv() => {}, _ = interrupted.recv() => {} }
         }
     };
+    let bot = match arguments.role.contains(&Role::Bot) {
+        true => Some(bot(&app)?),
+        false => None,
+    };
+    let speaking = async {
+        match &bot {
+            Some(bot) => bot.serve().await,
+            None => std::future::pending().await,
+        }
+    };
+    let working = async {
+        match arguments.role.contains(&Role::Worker) {
+            true => orchestrator.serve(slots, stop).await,
+            false => {
+                stop.await;
+                Ok(())
+            }
+        }
+    };
     tokio::select! {
-        result = orchestrator.serve(slots, stop) => result?,
+        result = working => result?,
+        result = speaking => result?,
         () = twice => {}
         // What agents say to users is for front ends; here it only must not pile up.
         () = async { while app.progress.recv().await.is_some() {} } => {}
     }
     orchestrator.drain(STOP_LIMIT).await;
     Ok(Exit::Done)
+}
+
+fn bot(app: &App) -> Result<Bot> {
+    let settings = &app.reader.settings;
+    let token =
+        settings.telegram_token.clone().context("there is no bot without ATELIER_TELEGRAM_TOKEN; @BotFather on Telegram gives one")?;
+    let api = Api::new(&settings.telegram_api_url, token).context("the connection to Telegram can't be made")?;
+    Ok(Bot::new(api, app.reader.store.clone(), app.orchestrator.clone()))
 }
 
 pub(super) async fn workers(settings: Settings, arguments: &Json) -> Result<Exit> {

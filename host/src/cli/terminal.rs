@@ -99,15 +99,11 @@ pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
         eprintln!("  {} {}", requirement.id, requirement.text);
     }
     eprintln!("\nPlan: {}\n", plan.design);
-    let mut unchecked = 0;
     for (task, progress) in plan.tasks.iter().zip(&state.tasks) {
         let done = if progress.status == TaskStatus::Accepted { " (done)" } else { "" };
         eprintln!("  {} {} [{}]{done}", task.id, task.title, task.files.join(", "));
     }
-    for requirement in &brief.requirements {
-        let own = plan.tasks.iter().flat_map(|task| &task.acceptance).filter(|check| check.requirement == requirement.id);
-        unchecked += usize::from(!own.into_iter().any(|check| checks.can_execute(&check.check)));
-    }
+    let unchecked = checks.out_of_reach(brief, plan);
     let basis = match quote.measured_tasks {
         0 => "a guess: too few tasks were measured on this machine yet".to_owned(),
         measured => format!("from {measured} finished tasks"),

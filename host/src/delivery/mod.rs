@@ -58,6 +58,15 @@ impl Delivery {
         Ok(Delivery { folder: folder_name(&report.title), files, commits, report })
     }
 
+    /// The zip, in memory.
+    pub fn zip(&self) -> Result<Vec<u8>> {
+        Ok(zip::zip_bytes(&self.folder, &self.files, &self.reports())?)
+    }
+
+    fn reports(&self) -> [(&'static str, String); 2] {
+        [(REPORT, self.report.markdown()), (REPORT_JSON, self.report.json())]
+    }
+
     /// Writes it into a folder, which must be empty or not there.
     pub fn write(&self, directory: &Path) -> Result<PathBuf> {
         let Some(name) = directory.file_name() else {
@@ -80,7 +89,7 @@ impl Delivery {
     fn write_into(&self, directory: &Path) -> Result<()> {
         std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
         git::write_repository(&directory.join(REPOSITORY), &self.commits).with_context(|| format!("write {REPOSITORY}"))?;
-        let reports = [(REPORT, self.report.markdown()), (REPORT_JSON, self.report.json())];
+        let reports = self.reports();
         for (name, text) in &reports {
             std::fs::write(directory.join(name), text).with_context(|| format!("write {name}"))?;
         }

@@ -12,7 +12,22 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// temporary name first, so that a half-written zip is never seen.
 pub fn write_zip(path: &Path, folder: &str, files: &BTreeMap<ProjectPath, File>, reports: &[(&str, String)]) -> std::io::Result<()> {
     let beside = path.with_extension("zip.new");
-    let mut zip = ZipWriter::new(std::fs::File::create(&beside)?);
+    pack(std::fs::File::create(&beside)?, folder, files, reports)?.sync_all()?;
+    std::fs::rename(beside, path)
+}
+
+/// The same, in memory.
+pub fn zip_bytes(folder: &str, files: &BTreeMap<ProjectPath, File>, reports: &[(&str, String)]) -> std::io::Result<Vec<u8>> {
+    Ok(pack(std::io::Cursor::new(Vec::new()), folder, files, reports)?.into_inner())
+}
+
+fn pack<W: Write + std::io::Seek>(
+    to: W,
+    folder: &str,
+    files: &BTreeMap<ProjectPath, File>,
+    reports: &[(&str, String)],
+) -> std::io::Result<W> {
+    let mut zip = ZipWriter::new(to);
     for (name, text) in reports {
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).last_modified_time(DateTime::default());
         zip.start_file(*name, options)?;
@@ -26,8 +41,7 @@ pub fn write_zip(path: &Path, folder: &str, files: &BTreeMap<ProjectPath, File>,
         zip.start_file(format!("{folder}/{name}"), options)?;
         zip.write_all(&file.bytes)?;
     }
-    zip.finish()?.sync_all()?;
-    std::fs::rename(beside, path)
+    Ok(zip.finish()?)
 }
 
 #[cfg(test)]

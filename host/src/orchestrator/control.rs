@@ -4,6 +4,7 @@
 use crate::ledger::NanoUsd;
 use crate::project::{Answer, Event, Pause, Phase, Requirement, State, decide};
 use crate::settings::BudgetAmounts;
+use crate::store::chats::ChatEffect;
 use crate::store::projects::{Change, Project, Wish};
 use crate::store::{Store, StoreError};
 use anyhow::{Result, bail};
@@ -20,12 +21,19 @@ pub(super) const DECISIONS_MAX: u32 = 20;
 pub struct Control {
     store: Store,
     budget: BudgetAmounts,
+    /// What the next commit does to chats.
+    chat: Option<ChatEffect>,
 }
 
 impl Control {
     /// Over this store, with what a new user gets and a new project may spend.
     pub fn new(store: Store, budget: BudgetAmounts) -> Control {
-        Control { store, budget }
+        Control { store, budget, chat: None }
+    }
+
+    /// The same, whose commit does this to chats as well. It is for one deed.
+    pub fn with(&self, effect: ChatEffect) -> Control {
+        Control { chat: Some(effect), ..self.clone() }
     }
 
     /// Begins a project. A ceiling that is known already binds from the first call on.
@@ -43,16 +51,17 @@ impl Control {
         self.store.admit().await?;
         self.store.open_wallet(wallet, self.budget.default_grant).await?;
         let id = new_id();
+        let chat = self.chat.clone().map(|effect| about(effect, &id));
         let limit = ceiling.unwrap_or(self.budget.pre_approval_limit).min(self.budget.pre_approval_limit);
         let state = State { limit: ceiling, ..State::new(idea) };
-        self.store.create_project(&id, wallet, &state, limit).await?;
+        self.store.create_project_for(chat.as_ref(), &id, wallet, &state, limit).await?;
         Ok(self.store.project(&id).await?)
     }
 
     /// The user's answer to the open question.
     pub async fn answer(&self, project: &Project, answer: Answer) -> Result<Project> {
         let (state, _) = decide(&project.state, Event::Answered(answer.clone()))?;
-        Ok(self.store.answer(project, &state, &answer).await?)
+        Ok(self.store.answer(project, &state, &answer, self.chat.clone()).await?)
     }
 
     /// The user accepts the plan under this ceiling, or raises the ceiling of a project that waits.
@@ -207,7 +216,7 @@ impl Control {
         let mut now = project.clone();
         for _ in 0..DECISIONS_MAX {
             let (state, actions) = decide(&now.state, event.clone())?;
-            let change = Change { actions, event: Some((kind, text.to_owned())), ..Change::default() };
+            let change = Change { actions, event: Some((kind, text.to_owned())), chat: self.chat.clone(), ..Change::default() };
             match self.store.commit(&now, &state, change).await {
                 Err(StoreError::Conflict(_)) => now = self.store.project(&project.id).await?,
                 result => return Ok(result?),
@@ -228,6 +237,20 @@ pub(super) fn cancelled(state: &State) -> String {
 
 fn same_phase(before: &State, now: &State) -> bool {
     before.phase == now.phase
+}
+
+/// What is said of a project that has its id only now.
+fn about(mut effect: ChatEffect, id: &str) -> ChatEffect {
+    if let Some((_, chat)) = &mut effect.chat {
+        chat.project = Some(id.to_owned());
+    }
+    if let Some((project, ..)) = &mut effect.follow {
+        id.clone_into(project);
+    }
+    for letter in &mut effect.letters {
+        letter.project = Some(id.to_owned());
+    }
+    effect
 }
 
 /// Short enough to type, random enough not to be guessed.

@@ -139,6 +139,9 @@ async fn tidy(store: Store, days: u64) {
     }
     let age_ms = i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(24 * 3_600 * 1_000);
     loop {
+        if let Err(error) = store.forget_chats(now_ms().saturating_sub(age_ms)).await {
+            tracing::warn!("old chats can't be let go: {error}");
+        }
         match store.forget_journals(now_ms().saturating_sub(age_ms), JOURNALS_AT_ONCE).await {
             Ok(JOURNALS_AT_ONCE) => continue,
             Ok(0) => {}

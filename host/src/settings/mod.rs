@@ -24,6 +24,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_DATA_DIR", "data_dir"),
     ("ATELIER_LOG", "log"),
     ("ATELIER_DATABASE_URL", "database_url"),
+    ("ATELIER_TELEGRAM_TOKEN", "telegram_token"),
+    ("ATELIER_TELEGRAM_USERS", "telegram_users"),
+    ("ATELIER_TELEGRAM_API_URL", "telegram_api_url"),
     ("ATELIER_WORKER_SLOTS", "worker_slots"),
     ("ATELIER_QUEUE_MAX", "queue_max"),
     ("ATELIER_LEASE_S", "lease_s"),
@@ -68,6 +71,15 @@ pub struct Settings {
     pub log: String,
     /// `ATELIER_DATABASE_URL`: `postgres://USER:PASSWORD@HOST/DATABASE`. Default: a SQLite file in the data directory.
     pub database_url: Option<SecretString>,
+    /// `ATELIER_TELEGRAM_TOKEN`: what @BotFather gave; without it there is no bot.
+    #[serde(default)]
+    pub telegram_token: Option<SecretString>,
+    /// `ATELIER_TELEGRAM_USERS`: the numbers of those who may use the bot, separated by commas, or `*` for everybody: each gets the
+    /// default grant. Whoever is not among them is told the own number. Default: nobody.
+    #[serde(default)]
+    pub telegram_users: String,
+    /// `ATELIER_TELEGRAM_API_URL`: where the Bot API is. Default `https://api.telegram.org`.
+    pub telegram_api_url: String,
     /// `ATELIER_PARALLEL_TASKS`: tasks of one project that are worked on at one time, where the plan lets them. Default 4.
     pub parallel_tasks: usize,
     /// `ATELIER_WORKER_SLOTS`: steps that `atelier serve` works on at one time; most of a step's time is a model's. Default 32.
@@ -123,6 +135,7 @@ pub struct Without {
 struct Defaults {
     data_dir: &'static str,
     log: &'static str,
+    telegram_api_url: &'static str,
     parallel_tasks: usize,
     worker_slots: usize,
     lease_s: u64,
@@ -149,6 +162,7 @@ impl Settings {
         let defaults = Defaults {
             data_dir: ".atelier",
             log: "warn",
+            telegram_api_url: "https://api.telegram.org",
             parallel_tasks: 4,
             worker_slots: 32,
             lease_s: 15,
@@ -194,7 +208,8 @@ pub const MASTER_KEYS_FILE: &str = "master.keys";
 impl Settings {
     /// Every secret of the settings, to be masked wherever it might show: whole, and the part of it that is of use by itself.
     pub fn secrets(&self) -> Vec<SecretString> {
-        let mut secrets: Vec<SecretString> = [&self.database_url, &self.model.key].into_iter().flatten().cloned().collect();
+        let mut secrets: Vec<SecretString> =
+            [&self.database_url, &self.model.key, &self.telegram_token].into_iter().flatten().cloned().collect();
         if let Some(url) = &self.database_url {
             let user = url.expose_secret().split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
             secrets.extend(user.and_then(|user| user.split_once(':')).map(|(_, password)| SecretString::from(password)));
@@ -205,6 +220,11 @@ impl Settings {
             secrets.extend(entries.map(|(_, key)| SecretString::from(key.trim())));
         }
         secrets
+    }
+
+    /// Whether the person with this number may use the bot.
+    pub fn admits(&self, person: i64) -> bool {
+        self.telegram_users.split(',').map(str::trim).any(|entry| entry == "*" || entry.parse() == Ok(person))
     }
 
     /// Where the master keys are read from, unless they are given in the environment.

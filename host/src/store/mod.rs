@@ -1,9 +1,10 @@
 //! Everything that outlives a process, in one SQLite file or in a PostgreSQL database. The only code that speaks SQL.
 //!
 //! One noun per file: [`projects`], [`steps`] (what can be done of them, and by whom it is done), [`runs`] (with the journal of host
-//! calls), [`ledger`], [`keys`], [`files`], [`index`], [`presence`] (which processes live), [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
+//! calls), [`ledger`], [`keys`], [`files`], [`index`], [`presence`] (which processes live), [`chats`], [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
 
 pub mod audit;
+pub mod chats;
 pub mod files;
 pub mod index;
 pub mod keys;
@@ -81,6 +82,9 @@ pub enum StoreError {
     /// Somebody else has the step by now.
     #[error("another worker took over the step {0}; what this one did meanwhile is not kept")]
     LeaseLost(String),
+    /// An update whose effect was had before.
+    #[error("update {0} was done before")]
+    Done(i64),
     /// More waits than the workers can do soon.
     #[error(
         "{waiting} steps wait for a worker, the first for {seconds} s, and at most {max} may; nothing was begun. Try again later, or start more workers (`atelier serve`)"

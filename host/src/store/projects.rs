@@ -1,6 +1,7 @@
 //! Projects, their questions and their events. [`Store::commit`] is the one place where a project changes: the new state, the
 //! end of the run that caused it, its files and its money commit together or not at all.
 
+use super::chats::{self, ChatEffect};
 use super::runs::{JournalRow, RunEnd, flush};
 use super::steps::{self, Lease};
 use super::{Policy, Result, Store, StoreError, Tx, files, from_json, ledger, now_ms, query, to_json, transaction};
@@ -100,6 +101,8 @@ pub struct Change {
     pub answered: Option<Answer>,
     /// For people who watch: kind and text.
     pub event: Option<(&'static str, String)>,
+    /// What it does to chats.
+    pub chat: Option<ChatEffect>,
     /// It is what somebody wished with a cancel, so that is no wish any more.
     pub cancels: bool,
     /// The step that came to its end with it. If somebody else has that by now, nothing of this happens.
@@ -109,6 +112,11 @@ pub struct Change {
 impl Store {
     /// Makes a project with its budget. The wallet must exist.
     pub async fn create_project(&self, id: &str, wallet: &str, state: &State, limit: NanoUsd) -> Result<()> {
+        self.create_project_for(None, id, wallet, state, limit).await
+    }
+
+    /// The same, with what it does to chats.
+    pub async fn create_project_for(&self, chat: Option<&ChatEffect>, id: &str, wallet: &str, state: &State, limit: NanoUsd) -> Result<()> {
         transaction!(self, |tx| async {
             query(
                 "insert into project (id, wallet, idea, title, phase, state, version, has_steps, created_ms, updated_ms)
@@ -126,6 +134,9 @@ impl Store {
             let budget = ledger::project_budget(id);
             ledger::open_budget(&mut tx, &budget, "project", None, limit).await?;
             ledger::limit_calls(&mut tx, &budget, self.policy.calls_per_project).await?;
+            if let Some(effect) = chat {
+                chats::have(&mut tx, effect).await?;
+            }
             steps::write(&mut tx, self.policy.parallel_tasks, id, wallet, state).await
         })?;
         self.wake();
@@ -162,13 +173,23 @@ impl Store {
 
     /// All projects, the last changed first.
     pub async fn history(&self, limit: u32) -> Result<Vec<Listed>> {
+        self.listed(None, limit).await
+    }
+
+    /// The projects of one wallet, the last changed first.
+    pub async fn history_of(&self, wallet: &str, limit: u32) -> Result<Vec<Listed>> {
+        self.listed(Some(wallet), limit).await
+    }
+
+    async fn listed(&self, wallet: Option<&str>, limit: u32) -> Result<Vec<Listed>> {
         let rows = query(
             "select id, title, phase, updated_ms,
                     cast((select coalesce(sum(charged), 0) from hold where hold.project = project.id)
                   - (select coalesce(sum(amount), 0) from entry join run on run.id = entry.ref
                      where entry.kind = 'refund' and run.project = project.id) as bigint) as spent
-             from project order by updated_ms desc limit $1",
+             from project where $1 is null or wallet = $1 order by updated_ms desc limit $2",
         )
+        .bind(wallet)
         .bind(limit)
         .all(&mut self.read().await?)
         .await?;
@@ -202,12 +223,12 @@ impl Store {
     }
 
     /// Stores the answer as the result of the host call that asked, together with the state that no longer waits for it.
-    pub async fn answer(&self, project: &Project, state: &State, answer: &Answer) -> Result<Project> {
+    pub async fn answer(&self, project: &Project, state: &State, answer: &Answer, chat: Option<ChatEffect>) -> Result<Project> {
         let row = query("select * from question where project = $1 and answer is null order by asked_ms desc, seq desc limit 1")
             .bind(&project.id)
             .optional(&mut self.read().await?)
             .await?;
-        let mut change = Change::default();
+        let mut change = Change { chat, ..Change::default() };
         if let Some(row) = row {
             let response: std::result::Result<Answer, crate::project::Refusal> = Ok(answer.clone());
             change.journal.push(JournalRow::kept(
@@ -318,6 +339,9 @@ async fn commit(tx: &mut Tx, policy: Policy, project: &Project, state: &State, c
     }
     if let Some((kind, text)) = &change.event {
         append_event(tx, &project.id, kind, text).await?;
+    }
+    if let Some(effect) = &change.chat {
+        chats::have(tx, effect).await?;
     }
     Ok(is_new)
 }

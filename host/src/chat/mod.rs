@@ -1,0 +1,124 @@
+//! The conversation, pure: what a person does in a chat and how things stand, in; what is said and what is ordered, out. Nothing here knows
+//! of Telegram, the database or the time, so that every branch can be read and tried as a script.
+//!
+//! [`respond`] is an answer to a person, [`tell`] what a person hears because a project moved, [`texts`] every word of it.
+
+pub mod respond;
+pub mod tell;
+pub mod texts;
+
+use crate::ledger::NanoUsd;
+use crate::orchestrator::quote::Quote;
+use crate::project::State;
+use serde::{Deserialize, Serialize};
+
+pub use respond::{Expecting, Heard, Order, Outcome, Situation, respond};
+pub use tell::tell;
+pub use texts::{Language, Texts};
+
+/// A project as a chat speaks of it.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its id.
+    pub id: String,
+    /// All of it.
+    pub state: State,
+    /// What it was charged.
+    pub charged: NanoUsd,
+    /// What was given back.
+    pub refunded: NanoUsd,
+    /// What a plan that waits will cost.
+    pub quote: Option<Quote>,
+    /// Each requirement's claim, for a project that came to its end: `verified`, `partly`, `unverified` or `failed`.
+    pub claims: Vec<(String, String)>,
+    /// Requirements that can't be checked here.
+    pub unchecked: usize,
+}
+
+impl Project {
+    /// What it is called.
+    pub fn title(&self) -> String {
+        match &self.state.brief {
+            Some(brief) => brief.title.clone(),
+            None => self.state.idea.lines().next().unwrap_or_default().chars().take(TITLE_CHARS_MAX).collect(),
+        }
+    }
+}
+
+/// Of an idea that has no title yet.
+const TITLE_CHARS_MAX: usize = 60;
+
+/// What is said: a text in Telegram's HTML, and buttons under it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Escaped already.
+    pub html: String,
+    /// Rows of buttons.
+    #[serde(default)]
+    pub buttons: Vec<Vec<Button>>,
+    /// A file of the project that comes with it.
+    #[serde(default)]
+    pub document: Option<Document>,
+}
+
+/// A file of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Document {
+    /// Everything, packed.
+    Zip,
+    /// The plan.
+    Plan,
+}
+
+impl Message {
+    /// Only words.
+    pub fn text(html: String) -> Message {
+        Message { html, buttons: Vec::new(), document: None }
+    }
+
+    /// Buttons one below the other.
+    pub fn with(mut self, buttons: impl IntoIterator<Item = Button>) -> Message {
+        self.buttons.extend(buttons.into_iter().map(|button| vec![button]));
+        self
+    }
+}
+
+/// A button.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// What it says.
+    pub label: String,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a button does. Money and ends of projects are only ever moved by these, and by commands: never by what an agent says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Take this choice of the open question.
+    Choose {
+        /// The question's id.
+        question: String,
+        /// The answer.
+        answer: String,
+    },
+    /// Leave the open question to the agent.
+    Skip(String),
+    /// Ask nothing more.
+    Enough(String),
+    /// Accept the plan under this ceiling.
+    Approve(NanoUsd),
+    /// Say what is to be different.
+    Change,
+    /// Ask whether to stop.
+    Cancel,
+    /// Stop.
+    CancelSurely,
+    /// Leave things as they are.
+    Nothing,
+    /// Try again.
+    Retry,
+    /// Deliver what works.
+    GiveUp,
+}

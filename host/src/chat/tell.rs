@@ -1,0 +1,146 @@
+//! What a person hears because a project moved: a question, a plan with its price, an end, a stop that needs them; and the status, which is
+//! one message that changes.
+
+use super::respond::{phase, plain, tasks_done};
+use super::texts::{Texts, escape};
+use super::{Action, Button, Document, Message, Project};
+use crate::project::{Next, Pause, Phase, TaskStatus};
+
+/// Choices of a question that become buttons; the others can be typed.
+const CHOICES_MAX: usize = 8;
+/// A button's words.
+const LABEL_CHARS_MAX: usize = 60;
+/// Requirements and tasks of one message; the rest is in the plan's own file.
+const LINES_MAX: usize = 20;
+/// What an agent says is shown as a line.
+const LINE_CHARS_MAX: usize = 300;
+
+/// What is to be said of a project as it is now, if it needs or concerns a person: the same for the same state.
+pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
+    let title = project.title();
+    match project.state.next() {
+        Next::Ask(question) => {
+            let number = project.state.step_tries + 1;
+            let text = texts.say("question", &[("number", &number.to_string()), ("text", &line(&question.text))]);
+            let id = question.id.clone();
+            let choices = question.choices.iter().take(CHOICES_MAX).map(|choice| Button {
+                label: choice.chars().take(LABEL_CHARS_MAX).collect(),
+                action: Action::Choose { question: id.clone(), answer: choice.clone() },
+            });
+            let more = [("skip", Action::Skip(id.clone())), ("enough", Action::Enough(id.clone()))];
+            let more = more.map(|(name, action)| Button { label: texts.say(name, &[]), action });
+            let mut message = Message::text(text).with(choices);
+            message.buttons.push(more.into());
+            vec![message]
+        }
+        Next::Approve => plan(texts, project).into_iter().collect(),
+        Next::Run(_) | Next::Deliver => Vec::new(),
+        Next::Stop => match &project.state.phase {
+            Phase::Paused(pause, _) => paused(texts, project, &title, pause),
+            Phase::Cancelled => vec![Message::text(texts.say("cancelled", &[("title", &title)]))],
+            Phase::Delivered => vec![ended(texts, project, "delivered", "")],
+            Phase::Failed(why) if project.state.plan.is_some() => vec![ended(texts, project, "delivered-partly", why)],
+            Phase::Failed(why) => vec![ended(texts, project, "failed", why)],
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// The plan, with its price and the decision while it waits for one.
+pub fn plan(texts: Texts, project: &Project) -> Option<Message> {
+    let (brief, plan) = (project.state.brief.as_ref()?, project.state.plan.as_ref()?);
+    let list = |lines: &mut dyn Iterator<Item = String>| lines.take(LINES_MAX).collect::<Vec<_>>().join("\n");
+    let requirements = list(&mut brief.requirements.iter().map(|entry| format!("• {}", escape(&line(&entry.text)))));
+    let tasks = list(&mut plan.tasks.iter().enumerate().map(|(at, task)| format!("{}. {}", at + 1, escape(&line(&task.title)))));
+    let mut html = texts.say("plan-head", &[("title", &brief.title), ("summary", &line(&brief.summary))]);
+    html.push_str(&texts.compose("plan-requirements", &[("requirements", &requirements)]));
+    html.push_str(&texts.compose("plan-tasks", &[("tasks", &tasks)]));
+    if project.unchecked > 0 {
+        let (count, all) = (project.unchecked.to_string(), brief.requirements.len().to_string());
+        html.push_str(&texts.say("plan-unchecked", &[("count", &count), ("all", &all)]));
+    }
+    let mut message = Message { document: Some(Document::Plan), ..Message::text(html) };
+    if let (Next::Approve, Some(quote)) = (project.state.next(), &project.quote) {
+        let [expected, low, high, spent, ceiling] =
+            [quote.expected, quote.low, quote.high, quote.spent, quote.ceiling].map(|amount| amount.to_string());
+        let amounts = [("expected", &expected), ("low", &low), ("high", &high), ("spent", &spent), ("ceiling", &ceiling)];
+        let amounts = amounts.map(|(name, amount)| (name, plain(amount)));
+        message.html.push_str(&texts.say("plan-price", &amounts));
+        if quote.measured_tasks == 0 {
+            message.html.push_str(&texts.say("plan-guess", &[]));
+        }
+        message = message.with([
+            Button { label: texts.say("approve", &[("ceiling", plain(&ceiling))]), action: Action::Approve(quote.ceiling) },
+            Button { label: texts.say("change", &[]), action: Action::Change },
+            Button { label: texts.say("cancel", &[]), action: Action::Cancel },
+        ]);
+    }
+    Some(message)
+}
+
+/// The status: what is done, what is being done, what it cost.
+pub fn status(texts: Texts, project: &Project) -> String {
+    let (done, all) = tasks_done(project);
+    let (title, phase, spent) = (project.title(), phase(texts, project), project.charged.to_string());
+    let (done, all) = (done.to_string(), all.to_string());
+    let head = [("title", title.as_str()), ("phase", &phase), ("done", &done), ("all", &all), ("spent", plain(&spent))];
+    let mut text = texts.say("status-line", &head);
+    let tasks = project.state.plan.iter().flat_map(|plan| &plan.tasks).zip(&project.state.tasks);
+    let now = project.state.counting_steps();
+    for (task, progress) in tasks.take(LINES_MAX) {
+        let is_now = now.iter().any(|step| step.contains(&format!(" {} ", task.id)));
+        let name = match &progress.status {
+            TaskStatus::Accepted => "status-task-done",
+            TaskStatus::Failed(_) | TaskStatus::Skipped => "status-task-failed",
+            TaskStatus::Waiting | TaskStatus::Written if is_now => "status-task-now",
+            TaskStatus::Waiting | TaskStatus::Written => "status-task-later",
+        };
+        text.push('\n');
+        text.push_str(&texts.say(name, &[("title", &line(&task.title))]));
+    }
+    text
+}
+
+fn paused(texts: Texts, project: &Project, title: &str, pause: &Pause) -> Vec<Message> {
+    let ceiling = project.state.ceiling.map(|ceiling| ceiling.to_string()).unwrap_or_default();
+    let plainly = |name: &str| vec![Message::text(texts.say(name, &[("title", title), ("ceiling", plain(&ceiling))]))];
+    match pause {
+        Pause::User => plainly("paused"),
+        Pause::Credits => plainly("waits-credits"),
+        Pause::Ceiling => plainly("waits-ceiling"),
+        // What a provider or the host said is for the operator's log.
+        Pause::Provider(_) => plainly("waits-provider"),
+        Pause::Operator(_) => plainly("waits-operator"),
+        Pause::Stuck { task, why } => {
+            let name = project.state.plan.as_ref().and_then(|plan| plan.task(task)).map_or(task.clone(), |task| task.title.clone());
+            let text = texts.say("waits-stuck", &[("title", title), ("task", &line(&name)), ("why", &line(why))]);
+            let button = |name: &str, action| Button { label: texts.say(name, &[]), action };
+            vec![Message::text(text).with([button("try-again", Action::Retry), button("give-up", Action::GiveUp)])]
+        }
+    }
+}
+
+fn ended(texts: Texts, project: &Project, name: &str, why: &str) -> Message {
+    let claims = project.claims.iter().take(LINES_MAX);
+    let claims: Vec<String> = claims.map(|(claim, text)| texts.say(&format!("claim-{claim}"), &[("text", &line(text))])).collect();
+    let (charged, refunded) = (project.charged.to_string(), project.refunded.to_string());
+    let html = texts.compose(
+        name,
+        &[
+            ("title", &escape(&project.title())),
+            ("why", &escape(&line(why))),
+            ("requirements", &claims.join("\n")),
+            ("charged", plain(&charged)),
+            ("refunded", plain(&refunded)),
+        ],
+    );
+    let document = (project.state.plan.is_some()).then_some(Document::Zip);
+    let retry = Button { label: texts.say("try-again", &[]), action: Action::Retry };
+    let message = Message { document, ..Message::text(html) };
+    if name == "delivered" { message } else { message.with([retry]) }
+}
+
+/// One line of what an agent or a model said.
+fn line(text: &str) -> String {
+    crate::plugins::api::words::line(text, LINE_CHARS_MAX)
+}
