@@ -2,7 +2,7 @@
 
 use atelier_host::project::{Phase, TaskStatus};
 use std::time::Duration;
-use tests::home::{Home, assert_agrees, assert_sound, begin, begin_approved};
+use tests::home::{Home, approve, assert_agrees, assert_sound, begin, begin_approved, begin_working};
 use tests::model_server::{Answer, ModelServer};
 use tests::program::atelier_beside;
 use tests::workshop::{Tasks, Workshop};
@@ -12,11 +12,7 @@ async fn a_requirement_that_changes_in_the_middle_costs_its_own_task_and_no_othe
     let workshop = Workshop::new(3, Tasks::Apart, || Duration::from_millis(300)).await;
     let home = Home::shipped();
     let app = home.app(&workshop.server.url).await;
-    let project = begin(&app, "parts").await;
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.control.approve(&project, ceiling).await.expect("approved");
-    let (orchestrator, id) = (app.orchestrator.clone(), project.id.clone());
-    let work = tokio::spawn(async move { orchestrator.advance(project).await });
+    let (id, work) = begin_working(&app, "parts").await;
     // All three are being written.
     while workshop.server.asked().len() < 2 + 3 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -28,8 +24,7 @@ async fn a_requirement_that_changes_in_the_middle_costs_its_own_task_and_no_othe
     let statuses: Vec<_> = project.state.tasks.iter().map(|task| task.status.clone()).collect();
     assert_eq!(statuses, [TaskStatus::Waiting, TaskStatus::Waiting, TaskStatus::Waiting]);
     assert_eq!(project.state.brief.as_ref().expect("a brief").requirements[1].text, "part_2() is 2, said differently.");
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.control.approve(&project, ceiling).await.expect("approved");
+    let project = approve(&app, &project).await;
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Delivered);
 
@@ -68,8 +63,7 @@ async fn who_cancels_a_change_of_a_project_under_construction_keeps_the_project(
     let home = Home::shipped();
     let app = home.app(&workshop.server.url).await;
     let project = begin(&app, "parts").await;
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.control.approve(&project, ceiling).await.expect("approved");
+    let project = approve(&app, &project).await;
     let id = project.id.clone();
     let project = app.control.change(&project, "part_2() is two.", Some("R2")).await.expect("a change");
     let orchestrator = app.orchestrator.clone();

@@ -4,7 +4,7 @@ use atelier_host::app::App;
 use atelier_host::project::{Pause, Phase};
 use tests::conversation::Conversation;
 use tests::database::{Cluster, Engine, tamper};
-use tests::home::{Home, assert_agrees, assert_sound, begin, read};
+use tests::home::{Home, approve, assert_agrees, assert_sound, begin, read};
 use tests::model_server::{Answer, ModelServer};
 use tests::root;
 
@@ -33,8 +33,7 @@ async fn recovers_from(bad: Vec<Answer>, expected: &str) {
         phase => assert!(expected.is_empty(), "{name}: {phase:?}"),
     }
     assert_eq!(project.state.phase, Phase::Quoted, "{name}");
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    project = app.control.approve(&project, ceiling).await.expect("approved");
+    project = approve(&app, &project).await;
     project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!(project.state.phase, Phase::Delivered, "{name}");
     assert_sound(&app).await;

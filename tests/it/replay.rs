@@ -7,7 +7,7 @@ use atelier_host::plugins::manifest::PluginManifest;
 use atelier_host::project::Phase;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tests::home::{Home, assert_sound, begin, begin_approved, component};
+use tests::home::{Home, assert_sound, begin, begin_approved, begin_working, component};
 use tests::program::atelier_beside;
 use tests::root;
 use tests::workshop::{Tasks, Workshop};
@@ -103,11 +103,7 @@ async fn a_run_that_waits_goes_on_with_the_version_that_it_began_with() {
     let workshop = Workshop::new(1, Tasks::Apart, || Duration::from_millis(400)).await;
     let home = Home::shipped();
     let app = home.app(&workshop.server.url).await;
-    let project = begin(&app, "parts").await;
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.control.approve(&project, ceiling).await.expect("approved");
-    let (orchestrator, id) = (app.orchestrator.clone(), project.id.clone());
-    let work = tokio::spawn(async move { orchestrator.advance(project).await });
+    let (id, work) = begin_working(&app, "parts").await;
     while workshop.server.asked().len() < 3 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

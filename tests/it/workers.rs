@@ -14,7 +14,7 @@ use atelier_host::store::{Policy, Store, StoreError};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tests::database::{Cluster, cluster, store};
-use tests::home::{Home, assert_agrees, assert_audit, assert_sound, begin, component};
+use tests::home::{Home, assert_agrees, assert_audit, assert_sound, begin_working, component};
 use tests::program::{Worker, atelier_beside};
 use tests::root;
 use tests::workshop::{Tasks, Workshop};
@@ -318,11 +318,7 @@ async fn a_run_goes_on_with_its_plugin_version_on_a_machine_that_has_another() {
     let old = atelier_host::workspace::sha256(&component("implementer"));
 
     let app = home.app(&workshop.server.url).await;
-    let project = begin(&app, "parts").await;
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.control.approve(&project, ceiling).await.expect("approved");
-    let (orchestrator, id) = (app.orchestrator.clone(), project.id.clone());
-    let work = tokio::spawn(async move { orchestrator.advance(project).await });
+    let (id, work) = begin_working(&app, "parts").await;
     until(async || workshop.server.asked().len() >= 3).await;
     work.abort();
     let _ = work.await;

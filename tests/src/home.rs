@@ -11,6 +11,7 @@ use atelier_host::store::Store;
 use atelier_host::store::projects::Project;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 /// The price in every story: 1 credit (0.001 US dollars) for a thousand tokens, in and out.
 pub const PRICE: &str = "1/1";
@@ -150,13 +151,24 @@ pub async fn begin(app: &App, idea: &str) -> Project {
     app.orchestrator.advance(project).await.expect("it goes on")
 }
 
-/// As [`begin`], with the plan approved under the proposed ceiling (at least one credit, for agents that need none).
+/// A plan that waits, approved under the proposed ceiling (at least one credit, for agents that need none).
+pub async fn approve(app: &App, project: &Project) -> Project {
+    assert_eq!(project.state.phase, Phase::Quoted);
+    let ceiling = app.orchestrator.quote(project).await.expect("a quote").ceiling;
+    app.control.approve(project, ceiling.max("1".parse().expect("an amount"))).await.expect("approved")
+}
+
+/// As [`begin`], with the plan approved, carried to the end.
 pub async fn begin_approved(app: &App, idea: &str) -> Project {
-    let project = begin(app, idea).await;
-    assert_eq!(project.state.phase, Phase::Quoted, "{:?}", project.state.phase);
-    let ceiling = app.orchestrator.quote(&project).await.expect("a quote").ceiling;
-    let project = app.control.approve(&project, ceiling.max("1".parse().expect("an amount"))).await.expect("approved");
+    let project = approve(app, &begin(app, idea).await).await;
     app.orchestrator.advance(project).await.expect("it goes on")
+}
+
+/// As [`begin`], with the plan approved, and work on it begun beside the story.
+pub async fn begin_working(app: &App, idea: &str) -> (String, JoinHandle<anyhow::Result<Project>>) {
+    let project = approve(app, &begin(app, idea).await).await;
+    let (orchestrator, id) = (app.orchestrator.clone(), project.id.clone());
+    (id, tokio::spawn(async move { orchestrator.advance(project).await }))
 }
 
 /// Everything that must hold in the ledger, with no process but this one alive.

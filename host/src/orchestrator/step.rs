@@ -1,36 +1,27 @@
 //! One step: a run of one plugin export, from the job it is given to the event that its outcome is.
 
 use super::Orchestrator;
-use super::control::{DECISIONS_MAX, cancelled};
+use super::control::cancelled;
 use super::judging::{conflicted, starting_files};
 use super::worker::Told;
-use crate::plugins::api::words::line;
 use crate::plugins::imports::{Context as RunContext, Job, Owner, Services};
 use crate::plugins::registry::Loaded;
-use crate::plugins::run::{self, Ended, Export, Outcome, Value, is_outage};
-use crate::project::plan::{brief_problems, plan_problems};
-use crate::project::{CheckResult, DELIVER, Event, Failure, Next, Pause, Phase, Ready, Step, Task, Verdict};
+use crate::plugins::run::{self, Ended, Export, Outcome};
+use crate::project::{CheckResult, DELIVER, Event, Next, Pause, Phase, Ready, Step, Task, Verdict};
 use crate::store::StoreError;
-use crate::store::projects::{Asked, Change, Project};
-use crate::store::runs::{JournalRow, NewRun, Run, RunEnd};
-use crate::store::steps::{Lease, Standing};
+use crate::store::projects::{Change, Project};
+use crate::store::runs::{JournalRow, NewRun, Run};
+use crate::store::steps::Lease;
 use crate::workspace::merge::merge;
 use crate::workspace::overlay::Overlay;
 use crate::workspace::path::{FilePattern, ProjectPath};
 use crate::workspace::{Files, sha256, tree_sha256};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::sync::PoisonError;
-use std::time::Duration;
 
-/// A journal that a plugin leaves twice will be left again.
-const DIVERGENCES_MAX: u32 = 2;
 /// What the implementer says it did becomes a line of the history.
 pub(super) const SUMMARY_CHARS_MAX: usize = 300;
-/// How long a call under way may take to settle when its run has ended.
-const SETTLE_LIMIT: Duration = Duration::from_secs(5);
-/// A step that meets a fault of the host so often is for an operator to look at.
-const FAULTS_MAX: u32 = 8;
 
 /// What a run is given beside its files. It is stored with the run, so that a replay gets the same, whatever was accepted meanwhile.
 #[derive(Serialize, Deserialize)]
@@ -232,7 +223,7 @@ impl Orchestrator {
     }
 
     /// Commits, or gives the step back where the project changed meanwhile.
-    async fn apply_or_leave(&self, project: &Project, event: Event, change: Change) -> Result<()> {
+    pub(super) async fn apply_or_leave(&self, project: &Project, event: Event, change: Change) -> Result<()> {
         let lease = change.lease.clone();
         match (self.apply(project, event, change).await, lease) {
             (Err(error), Some(lease)) if is_overtaken(&error) => Ok(self.store.hand_back(&lease, false).await?),
@@ -253,151 +244,6 @@ impl Orchestrator {
 
     fn task(&self, project: &Project, step: &Step) -> Option<Task> {
         step.task().and_then(|id| project.state.plan.as_ref()?.task(id)).cloned()
-    }
-
-    /// Turns the outcome into an event and commits it together with the run's end; once more where somebody else changed the project
-    /// meanwhile.
-    async fn conclude(&self, lease: &Lease, run: &str, ready: &Ready, ended: Ended, inputs: Inputs) -> Result<()> {
-        let _turn = self.turn(&lease.project).await;
-        for _ in 0..DECISIONS_MAX {
-            if self.store.standing(lease).await? != Standing::Held {
-                return self.leave(lease, run, &ended).await;
-            }
-            let project = self.store.project(&lease.project).await?;
-            if matches!(ended.outcome, Outcome::Suspended(_)) && self.gateway.is_closing() {
-                return Ok(self.store.hand_back(lease, false).await?);
-            }
-            let Some((event, change)) = self.meaning(lease, run, ready, &ended, &inputs, &project).await? else { return Ok(()) };
-            match self.apply(&project, event, change).await {
-                Err(error) if is_overtaken(&error) => {}
-                result => return result.map(drop),
-            }
-        }
-        Err(StoreError::Conflict(lease.project.clone()).into())
-    }
-
-    /// A run whose result does not count: its step is somebody else's, or nobody's. Where the project may want the step once more, the
-    /// run stays as it is.
-    async fn leave(&self, lease: &Lease, run: &str, ended: &Ended) -> Result<()> {
-        self.gateway.settled(run, SETTLE_LIMIT).await;
-        let project = self.store.project(&lease.project).await?;
-        if self.store.standing(lease).await? == Standing::Gone && !project.state.may_return(&lease.step) {
-            let why = match project.state.is_over() {
-                true => format!("the project is {}", project.state.phase.word()),
-                false => "it was begun anew meanwhile".to_owned(),
-            };
-            // Its last calls are not stored, so it is nothing to compare a replay with.
-            let end = RunEnd { result_sha256: String::new(), ..run_end(run, ended, "failed", why, false) };
-            self.store.end_run(None, &end).await?;
-        }
-        Ok(())
-    }
-
-    /// What the outcome is for the project, with all that belongs to it; nothing where it is seen to already.
-    async fn meaning(
-        &self,
-        lease: &Lease,
-        run: &str,
-        ready: &Ready,
-        ended: &Ended,
-        inputs: &Inputs,
-        project: &Project,
-    ) -> Result<Option<(Event, Change)>> {
-        let failed = |why: String| Event::StepFailed { task: ready.step.task().map(str::to_owned), why };
-        let end = |outcome, detail: String, refund| run_end(run, ended, outcome, detail, refund);
-        let mut change = Change { journal: ended.pending.clone(), lease: Some(lease.clone()), ..Change::default() };
-        let event = match &ended.outcome {
-            Outcome::HostFailed(why) => bail!("{why}"),
-            Outcome::Asked { seq, fingerprint, question } => {
-                let (fingerprint, question) = (fingerprint.clone(), question.clone());
-                change.event = Some(("question", question.text.clone()));
-                change.asked = Some(Asked { run: run.to_owned(), seq: *seq, fingerprint, question: question.clone() });
-                Event::Asked(question)
-            }
-            // Somebody wanted it to wait, and does not any more, or it does already.
-            Outcome::Suspended(Pause::User) if !project.pause_requested => {
-                self.store.hand_back(lease, false).await?;
-                return Ok(None);
-            }
-            Outcome::Suspended(pause) => {
-                change.event = Some(("paused", pause.to_string()));
-                Event::Paused(pause.clone())
-            }
-            Outcome::Cancelled => {
-                self.gateway.settled(run, SETTLE_LIMIT).await;
-                change.run_end = Some(end("failed", "cancelled".to_owned(), false));
-                change.event = Some(("cancelled", cancelled(&project.state)));
-                change.cancels = true;
-                Event::Cancelled
-            }
-            Outcome::Diverged(diverged) => {
-                tracing::warn!(%run, "the run left its journal: {diverged}");
-                // What this instance did after it left the path belongs to no journal.
-                match self.store.end_run(Some(lease), &end("diverged", diverged.to_string(), true)).await {
-                    Err(StoreError::LeaseLost(_)) => return Ok(None),
-                    ended => ended?,
-                }
-                if self.store.diverged_runs(&project.id, &ready.name).await? < DIVERGENCES_MAX {
-                    self.store.note(&project.id, "diverged", &diverged.to_string()).await?;
-                    self.store.hand_back(lease, false).await?;
-                    return Ok(None);
-                }
-                change.journal.clear();
-                failed(format!("the plugin does not repeat itself: {diverged}"))
-            }
-            Outcome::Killed(why) => {
-                // A call under way is settled first, so that it is given back with the others.
-                self.gateway.settled(run, SETTLE_LIMIT).await;
-                change.run_end = Some(end("failed", why.clone(), true));
-                failed(format!("the plugin was stopped: {why}"))
-            }
-            // The step begins anew when the provider is back, so what this run was charged is given back.
-            Outcome::Returned(Err(failure)) if is_outage(failure) => {
-                let why = failure.to_string();
-                change.run_end = Some(end("failed", why.clone(), true));
-                change.event = Some(("paused", why.clone()));
-                Event::Paused(Pause::Provider(why))
-            }
-            Outcome::Returned(Err(failure)) => {
-                let unusable = matches!(failure, Failure::UnusableReply(_));
-                change.run_end = Some(end("failed", failure.to_string(), unusable));
-                failed(failure.to_string())
-            }
-            Outcome::Returned(Ok(value)) => {
-                let event = match (value, &ready.step) {
-                    (Value::Summary(summary), Step::Implement { task, .. }) => {
-                        change.files = Some(ended.overlay.files().clone());
-                        let summary = line(summary, SUMMARY_CHARS_MAX);
-                        change.event = Some(("written", summary.clone()));
-                        let (base, tree) = (inputs.accepted.clone(), ended.overlay.sha256());
-                        Event::Implemented { task: task.clone(), base, tree, summary }
-                    }
-                    (Value::Verdict(verdict), Step::Verify { task, .. }) => {
-                        self.verified(project, task, inputs, ended.overlay.files(), verdict.clone(), &mut change).await?
-                    }
-                    (value, _) => understood(project, value.clone(), &mut change).unwrap_or_else(failed),
-                };
-                let outcome = if matches!(event, Event::StepFailed { .. }) { "failed" } else { "done" };
-                change.run_end = Some(end(outcome, String::new(), false));
-                event
-            }
-        };
-        if let Event::StepFailed { why, .. } = &event {
-            change.event = Some(("failed", why.clone()));
-        }
-        Ok(Some((event, change)))
-    }
-
-    /// Gives a step back that met a fault of the host, for a while; after too many of them an operator has to look.
-    pub(super) async fn give_back_faulty(&self, lease: &Lease, why: &str) -> Result<()> {
-        tracing::warn!("step {} of {} met a fault of the host: {why}", lease.step, lease.project);
-        if lease.faults + 1 < FAULTS_MAX {
-            return Ok(self.store.hand_back(lease, true).await?);
-        }
-        let project = self.store.project(&lease.project).await?;
-        let pause = Pause::Operator(line(why, SUMMARY_CHARS_MAX));
-        let change = Change { event: Some(("paused", pause.to_string())), lease: Some(lease.clone()), ..Change::default() };
-        self.apply_or_leave(&project, Event::Paused(pause), change).await
     }
 
     fn job(&self, project: &Project, step: &Step, task: Option<Task>, plugin: &Loaded, results: Vec<CheckResult>) -> Job {
@@ -429,45 +275,8 @@ fn is_wanted(project: &Project, lease: &Lease) -> bool {
 }
 
 /// Whether somebody else changed the project, or took the step, between a look and the commit.
-fn is_overtaken(error: &anyhow::Error) -> bool {
+pub(super) fn is_overtaken(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(StoreError::Conflict(_) | StoreError::LeaseLost(_)))
-}
-
-fn run_end(run: &str, ended: &Ended, outcome: &'static str, detail: String, refund: bool) -> RunEnd {
-    RunEnd {
-        run: run.to_owned(),
-        outcome,
-        detail,
-        fuel: ended.fuel,
-        memory_peak_bytes: ended.memory_peak_bytes,
-        host_calls: ended.host_calls,
-        refund,
-        result_sha256: result_sha256(ended),
-    }
-}
-
-/// What a returned brief or plan means, after the host's own look at it; or why it can't be used.
-fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Event, String> {
-    match value {
-        Value::Brief(brief) => match brief_problems(&brief) {
-            problems if problems.is_empty() => {
-                change.event = Some(("brief", brief.title.clone()));
-                Ok(Event::Elicited(brief))
-            }
-            problems => Err(format!("the brief is not sound: {}", problems.join("; "))),
-        },
-        Value::Plan(plan) => {
-            let whole = project.state.whole_plan(plan.clone());
-            let problems = project.state.brief.as_ref().map(|brief| plan_problems(&whole, brief)).unwrap_or_default();
-            if !problems.is_empty() {
-                return Err(format!("the plan is not sound: {}", problems.join("; ")));
-            }
-            let count = plan.tasks.len();
-            change.event = Some(("planned", if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }));
-            Ok(Event::Planned(plan))
-        }
-        Value::Summary(_) | Value::Verdict(_) => Err("the plugin returned what belongs to another step".to_owned()),
-    }
 }
 
 /// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.

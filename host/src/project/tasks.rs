@@ -1,8 +1,9 @@
 //! The tasks of a project: which can be worked on, and what a try, its judgement, a conflict or a failure makes of one. All of it is
 //! part of [`decide`](super::decide).
 
+use super::next::{Ready, Step};
 use super::nouns::{AcceptedTask, CheckResult, CheckStatus, Finding, Verdict};
-use super::state::{Action, Pause, Phase, Ready, STEP_TRIES_MAX, State, Step};
+use super::state::{Action, Pause, Phase, STEP_TRIES_MAX, State};
 use serde::{Deserialize, Serialize};
 
 /// Two tries bring nine tenths of the gain, the third goes to a stronger model; a fourth only costs.
