@@ -155,6 +155,7 @@ fn columns(database: &str) -> BTreeSet<String> {
         let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_end_matches([',', ';'])).collect();
         match words.as_slice() {
             ["create", "table", name, "("] => (*name).clone_into(&mut table),
+            ["drop", "table", name] => found.retain(|column: &String| !column.starts_with(&format!("{name}."))),
             ["alter", "table", name, "add", "column", column, ..] => drop(found.insert(format!("{name}.{column}"))),
             [column, "text" | "integer" | "bigint" | "blob" | "bytea", ..] if !table.is_empty() => {
                 found.insert(format!("{table}.{column}"));

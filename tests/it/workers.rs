@@ -172,15 +172,6 @@ async fn a_crowd_is_told_how_long_it_is_and_nothing_is_begun() {
     assert_eq!(app.reader.store.history(10).await.expect("a listing").len(), 2);
 }
 
-/// Waits until it is so; what never is, is a failure.
-async fn until(so: impl AsyncFn() -> bool) {
-    let began = Instant::now();
-    while !so().await {
-        assert!(began.elapsed() < Duration::from_secs(60), "nothing moves");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// Approves a plan as soon as it is there, and waits until the project is over.
 async fn see_it_through(reader: &Reader, orchestrator: &Orchestrator, project: &str) -> Phase {
     let began = Instant::now();
@@ -204,7 +195,7 @@ async fn a_serving_process_builds_what_others_begin_and_a_person_can_look_on() {
     home.environment(&workshop.server.url);
     let worker = Worker::start(&home, &workshop.server.url);
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
-    until(async || !reader.store.workers().await.expect("looked").is_empty()).await;
+    tests::until(async || !reader.store.workers().await.expect("looked").is_empty()).await;
     let out = home.beside("out").display().to_string();
     let ended = atelier_beside(&home, &workshop.server.url, &["run", "parts", "--yes", "--out", &out]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.err);
@@ -229,7 +220,7 @@ async fn a_worker_that_is_told_to_stop_hands_over_and_no_call_is_made_twice() {
     let watching = see_it_through(&reader, &orchestrator, &project);
     let upgrading = async {
         // In the middle of the tasks' first calls.
-        until(async || workshop.server.asked().len() >= 4).await;
+        tests::until(async || workshop.server.asked().len() >= 4).await;
         assert_eq!(first.stop().await, Some(0));
         assert!(!reader.store.project(&project).await.expect("a project").state.is_over(), "there is something left to do");
         Worker::start(&home, &workshop.server.url)
@@ -260,7 +251,7 @@ async fn a_worker_that_hangs_loses_its_steps_and_what_it_does_when_it_wakes_coun
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
     let orchestrator = reader.orchestrator("a person", None).await.expect("the pieces");
     let project = orchestrator.control.create("local", "parts", None).await.expect("a project").id;
-    until(async || !workshop.server.asked().is_empty()).await;
+    tests::until(async || !workshop.server.asked().is_empty()).await;
     sleeper.signal("-STOP");
     let other = Worker::start(&home, &workshop.server.url);
     let phase = see_it_through(&reader, &orchestrator, &project).await;
@@ -288,7 +279,7 @@ async fn a_worker_whose_session_was_cut_is_seen_as_living_again_and_goes_on() {
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
     let orchestrator = reader.orchestrator("a person", None).await.expect("the pieces");
     let project = orchestrator.control.create("local", "parts", None).await.expect("a project").id;
-    until(async || !workshop.server.asked().is_empty()).await;
+    tests::until(async || !workshop.server.asked().is_empty()).await;
     assert_eq!(cluster.cut_locks(), 1);
     // Longer calls than a look takes: a worker that held itself for dead would never finish one.
     assert_eq!(see_it_through(&reader, &orchestrator, &project).await, Phase::Delivered);
@@ -319,7 +310,7 @@ async fn a_run_goes_on_with_its_plugin_version_on_a_machine_that_has_another() {
 
     let app = home.app(&workshop.server.url).await;
     let (id, work) = begin_working(&app, "parts").await;
-    until(async || workshop.server.asked().len() >= 3).await;
+    tests::until(async || workshop.server.asked().len() >= 3).await;
     work.abort();
     let _ = work.await;
     app.orchestrator.drain(Duration::from_secs(5)).await;

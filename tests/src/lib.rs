@@ -13,6 +13,7 @@ pub mod torture;
 pub mod workshop;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The checkout.
 pub fn root() -> PathBuf {
@@ -24,4 +25,13 @@ pub fn target() -> PathBuf {
     let program = std::env::current_exe().expect("a program has a path");
     let debug_or_release = program.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
     debug_or_release.and_then(Path::parent).expect("cargo builds into debug or release").to_owned()
+}
+
+/// Waits until it is so; what never is, is a failure.
+pub async fn until(so: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !so().await {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing moves");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -1,8 +1,12 @@
 //! The conversation, pure: what a person does in a chat and how things stand, in; what is said and what is ordered, out. Nothing here knows
 //! of Telegram, the database or the time, so that every branch can be read and tried as a script.
 //!
-//! [`respond`] is an answer to a person, [`tell`] what a person hears because a project moved, [`texts`] every word of it.
+//! [`respond`] is an answer to a person ([`commands`] and [`buttons`] are its parts, [`operate`] is for operators), [`tell`] what a person
+//! hears because a project moved, [`texts`] every word of it.
 
+mod buttons;
+mod commands;
+pub mod operate;
 pub mod respond;
 pub mod tell;
 pub mod texts;
@@ -12,7 +16,9 @@ use crate::orchestrator::quote::Quote;
 use crate::project::State;
 use serde::{Deserialize, Serialize};
 
-pub use respond::{Expecting, Heard, Order, Outcome, Situation, respond};
+pub use commands::COMMANDS;
+pub use operate::{Operation, Stats};
+pub use respond::{Expecting, Heard, Listed, Order, Outcome, Situation, respond};
 pub use tell::tell;
 pub use texts::{Language, Texts};
 
@@ -23,6 +29,8 @@ pub struct Project {
     pub id: String,
     /// All of it.
     pub state: State,
+    /// Model calls that were answered.
+    pub calls: u64,
     /// What it was charged.
     pub charged: NanoUsd,
     /// What was given back.
@@ -56,9 +64,9 @@ pub struct Message {
     /// Rows of buttons.
     #[serde(default)]
     pub buttons: Vec<Vec<Button>>,
-    /// A file of the project that comes with it.
+    /// Files of the project that come with it, before the words.
     #[serde(default)]
-    pub document: Option<Document>,
+    pub documents: Vec<Document>,
 }
 
 /// A file of a project.
@@ -68,12 +76,14 @@ pub enum Document {
     Zip,
     /// The plan.
     Plan,
+    /// What was checked and what came out.
+    Report,
 }
 
 impl Message {
     /// Only words.
     pub fn text(html: String) -> Message {
-        Message { html, buttons: Vec::new(), document: None }
+        Message { html, buttons: Vec::new(), documents: Vec::new() }
     }
 
     /// Buttons one below the other.
@@ -121,4 +131,10 @@ pub enum Action {
     Retry,
     /// Deliver what works.
     GiveUp,
+    /// Speak of this project.
+    Open(String),
+    /// Send its files once more.
+    SendAgain,
+    /// An operator says this to everybody.
+    Announce(String),
 }

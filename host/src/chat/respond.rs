@@ -1,14 +1,11 @@
 //! An answer to a person: what to say at once, what to order, and what the next text is taken for.
 
 use super::texts::Texts;
-use super::{Action, Button, Message, Project};
+use super::{Action, Message, Operation, Project, Stats, buttons, commands};
 use crate::ledger::NanoUsd;
 use crate::orchestrator::control::IDEA_BYTES_MAX;
-use crate::project::{Answer, Next, Pause, Phase, TaskStatus};
+use crate::project::{Answer, Next, Phase, TaskStatus};
 use serde::{Deserialize, Serialize};
-
-/// Projects of one listing.
-const LISTED_MAX: usize = 20;
 
 /// What a person did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +21,18 @@ pub enum Heard {
         /// It was somebody else's.
         foreign: bool,
     },
+    /// A message that was changed after it was read.
+    Edited,
+    /// More in a short time than a person can mean.
+    TooMuch,
+    /// A file that can't be taken: it is too large.
+    FileTooLarge,
+    /// A file that is no text.
+    FileUnreadable,
     /// Something that is no text: a sticker, a voice.
     Other,
+    /// The bot was brought into a group.
+    Joined,
 }
 
 /// What the next text of a chat is taken for.
@@ -35,10 +42,25 @@ pub enum Expecting {
     /// An idea, or an answer where a question is open.
     #[default]
     Anything,
+    /// An idea, whatever else is under way.
+    Idea,
     /// What is to be different.
     Change,
     /// An amount.
     Budget,
+}
+
+/// A project in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Its phase's word.
+    pub phase: String,
+    /// What it cost.
+    pub spent: NanoUsd,
 }
 
 /// How things stand.
@@ -50,16 +72,28 @@ pub struct Situation {
     pub person: i64,
     /// Whether this person may use the bot.
     pub allowed: bool,
+    /// Whether this person runs it.
+    pub is_operator: bool,
+    /// Whether others listen.
+    pub is_group: bool,
     /// What the person has, and how much of it is held.
     pub credits: (NanoUsd, NanoUsd),
     /// What is spent at most before a price is shown.
     pub limit: NanoUsd,
     /// The project that the chat speaks of.
     pub current: Option<Project>,
-    /// All projects of the person, newest first: title, phase's word, spent.
-    pub listed: Vec<(String, String, NanoUsd)>,
+    /// Whether it is this person's.
+    pub owns: bool,
+    /// All projects of the person, newest first.
+    pub listed: Vec<Listed>,
+    /// How many of the person's projects are under way, and how many may be.
+    pub under_way: (usize, usize),
     /// What the next text is taken for.
     pub expecting: Expecting,
+    /// What the bot is called, for links to it.
+    pub bot: String,
+    /// How everything stands, for an operator who asks.
+    pub stats: Option<Stats>,
 }
 
 /// What is to be done.
@@ -85,6 +119,10 @@ pub enum Order {
     Retry,
     /// Give the stuck task up.
     GiveUp,
+    /// Let the person in who has this code.
+    Redeem(String),
+    /// What an operator does.
+    Operate(Operation),
 }
 
 /// The answer.
@@ -92,6 +130,12 @@ pub enum Order {
 pub struct Outcome {
     /// What is said.
     pub say: Vec<Message>,
+    /// What the pressed button itself says, to whoever pressed it.
+    pub toast: Option<String>,
+    /// Whether the buttons of the pressed message go.
+    pub used: bool,
+    /// Whether this is said once in a while only, however often it would fit.
+    pub is_seldom: bool,
     /// What is ordered, of the current project unless it begins one.
     pub order: Option<Order>,
     /// What the next text is taken for.
@@ -99,84 +143,38 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn say(html: String) -> Outcome {
+    pub(super) fn say(html: String) -> Outcome {
         Outcome { say: vec![Message::text(html)], ..Outcome::default() }
     }
 
-    fn order(html: String, order: Order) -> Outcome {
+    pub(super) fn order(html: String, order: Order) -> Outcome {
         Outcome { order: Some(order), ..Outcome::say(html) }
+    }
+
+    pub(super) fn toast(text: String) -> Outcome {
+        Outcome { toast: Some(text), ..Outcome::default() }
     }
 }
 
 /// Answers.
 pub fn respond(situation: &Situation, heard: &Heard) -> Outcome {
     let texts = situation.texts;
-    if !situation.allowed {
-        return Outcome::say(texts.say("not-allowed", &[("id", &situation.person.to_string())]));
-    }
+    let plainly = |name: &str| Outcome::say(texts.say(name, &[]));
     match heard {
-        Heard::Command(name, rest) => command(situation, name, rest.trim()),
+        Heard::Joined => plainly("group-welcome"),
+        Heard::TooMuch => Outcome { expecting: situation.expecting, is_seldom: true, ..plainly("too-much") },
+        Heard::Command(name, code) if name == "start" && !situation.allowed && !code.trim().is_empty() => {
+            Outcome::order(texts.say("invited", &[]), Order::Redeem(code.trim().to_owned()))
+        }
+        Heard::PressedStale { foreign } => Outcome::toast(texts.plain(if *foreign { "foreign" } else { "stale" })),
+        _ if !situation.allowed => Outcome::say(texts.say("not-allowed", &[("id", &situation.person.to_string())])),
+        Heard::Command(name, rest) => commands::respond(situation, name, rest.trim()),
         Heard::Text(text) => text_of(situation, text.trim()),
-        Heard::Pressed(action) => pressed(situation, action),
-        Heard::PressedStale { foreign } => Outcome::say(texts.say(if *foreign { "foreign" } else { "stale" }, &[])),
-        Heard::Other => Outcome::say(texts.say("not-understood", &[])),
-    }
-}
-
-fn command(situation: &Situation, name: &str, rest: &str) -> Outcome {
-    let texts = situation.texts;
-    let credits = situation.credits.0.to_string();
-    match name {
-        "start" => Outcome::say(texts.say("welcome", &[("credits", plain(&credits))])),
-        "help" => Outcome::say(texts.say("help", &[])),
-        "new" if rest.is_empty() => Outcome::say(texts.say("ask-idea", &[])),
-        "new" => idea(situation, rest),
-        "credits" => {
-            let held = situation.credits.1.to_string();
-            Outcome::say(texts.say("credits", &[("credits", plain(&credits)), ("held", plain(&held))]))
-        }
-        "history" if situation.listed.is_empty() => Outcome::say(texts.say("empty-project", &[])),
-        "history" => Outcome::say(history(situation)),
-        _ => match &situation.current {
-            Some(project) => of_project(situation, project, name, rest),
-            None => Outcome::say(texts.say("empty-project", &[])),
-        },
-    }
-}
-
-fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) -> Outcome {
-    let texts = situation.texts;
-    let (title, phase) = (project.title(), phase(texts, project));
-    let named = |key: &str| texts.say(key, &[("title", &title), ("phase", &phase)]);
-    let is_over = project.state.is_over();
-    match name {
-        "status" => Outcome::say(super::tell::status(texts, project)),
-        "plan" => match super::tell::plan(texts, project) {
-            Some(message) => Outcome { say: vec![message], ..Outcome::default() },
-            None => Outcome::say(named("status-line")),
-        },
-        "pause" if is_over || matches!(project.state.phase, Phase::Paused(..)) => Outcome::say(named("nothing-to-resume")),
-        "pause" => Outcome::order(named("pausing"), Order::Pause),
-        "resume" => match &project.state.phase {
-            Phase::Paused(..) => Outcome::order(named("resumed"), Order::Resume),
-            _ => Outcome::say(named("nothing-to-resume")),
-        },
-        "cancel" if is_over => Outcome::say(named("nothing-to-cancel")),
-        "cancel" => ask_cancel(texts, &title),
-        "retry" => match &project.state.phase {
-            Phase::Failed(_) | Phase::Paused(Pause::Stuck { .. }, _) => Outcome::order(named("retried"), Order::Retry),
-            _ => Outcome::say(named("nothing-to-retry")),
-        },
-        "change" if project.state.plan.is_none() => Outcome::say(named("nothing-to-resume")),
-        "change" if rest.is_empty() => Outcome { expecting: Expecting::Change, ..Outcome::say(texts.say("ask-change", &[])) },
-        "change" => Outcome::order(texts.say("change-begun", &[]), Order::Change(rest.to_owned())),
-        "budget" if rest.is_empty() => {
-            let spent = project.charged.to_string();
-            let text = texts.say("ask-budget", &[("title", &title), ("spent", plain(&spent))]);
-            Outcome { expecting: Expecting::Budget, ..Outcome::say(text) }
-        }
-        "budget" => budget(situation, project, rest),
-        _ => Outcome::say(texts.say("help", &[])),
+        Heard::Pressed(action) => buttons::respond(situation, action),
+        Heard::Edited => Outcome { expecting: situation.expecting, is_seldom: true, ..plainly("edited") },
+        Heard::FileTooLarge => plainly("file-too-large"),
+        Heard::FileUnreadable => plainly("file-unreadable"),
+        Heard::Other => plainly("not-understood"),
     }
 }
 
@@ -185,105 +183,48 @@ fn text_of(situation: &Situation, text: &str) -> Outcome {
     if text.is_empty() {
         return Outcome::say(texts.say("not-understood", &[]));
     }
-    let Some(project) = &situation.current else { return idea(situation, text) };
+    let project = match &situation.current {
+        Some(project) if situation.expecting != Expecting::Idea => project,
+        _ => return idea(situation, text),
+    };
+    let change = || Outcome::order(texts.say("change-begun", &[]), Order::Change(text.to_owned()));
     match situation.expecting {
-        Expecting::Change => return Outcome::order(texts.say("change-begun", &[]), Order::Change(text.to_owned())),
-        Expecting::Budget => return budget(situation, project, text),
-        Expecting::Anything => {}
+        // Somebody else's project is only looked at; words are an idea of one's own.
+        _ if !situation.owns => return idea(situation, text),
+        Expecting::Change => return change(),
+        Expecting::Budget => return commands::budget(situation, project, text),
+        Expecting::Anything | Expecting::Idea => {}
     }
     match project.state.next() {
         Next::Ask(_) => Outcome::order(texts.say("answered", &[]), Order::Answer(Answer::Text(text.to_owned()))),
         // Words about a plan that waits, or about a finished project, are what is to be different.
-        Next::Approve => Outcome::order(texts.say("change-begun", &[]), Order::Change(text.to_owned())),
-        Next::Stop if matches!(project.state.phase, Phase::Delivered) => {
-            Outcome::order(texts.say("change-begun", &[]), Order::Change(text.to_owned()))
-        }
+        Next::Approve => change(),
+        Next::Stop if matches!(project.state.phase, Phase::Delivered) => change(),
         Next::Stop if project.state.is_over() => idea(situation, text),
         Next::Stop | Next::Run(_) | Next::Deliver => Outcome::say(texts.say("busy", &[("title", &project.title())])),
     }
 }
 
-fn pressed(situation: &Situation, action: &Action) -> Outcome {
-    let texts = situation.texts;
-    let Some(project) = &situation.current else { return Outcome::say(texts.say("stale", &[])) };
-    let open = match project.state.next() {
-        Next::Ask(question) => Some(question.id),
-        _ => None,
-    };
-    let title = project.title();
-    match action {
-        Action::Choose { question, answer } if open.as_deref() == Some(question) => {
-            Outcome::order(texts.say("answered", &[]), Order::Answer(Answer::Text(answer.clone())))
-        }
-        Action::Skip(question) if open.as_deref() == Some(question) => {
-            Outcome::order(texts.say("answered", &[]), Order::Answer(Answer::Skipped))
-        }
-        Action::Enough(question) if open.as_deref() == Some(question) => {
-            Outcome::order(texts.say("answered", &[]), Order::Answer(Answer::Enough))
-        }
-        Action::Approve(ceiling) if project.state.next() == Next::Approve => {
-            let amount = ceiling.to_string();
-            Outcome::order(texts.say("approved", &[("ceiling", plain(&amount))]), Order::Approve(*ceiling))
-        }
-        Action::Change if project.state.plan.is_some() => {
-            Outcome { expecting: Expecting::Change, ..Outcome::say(texts.say("ask-change", &[])) }
-        }
-        Action::Cancel if !project.state.is_over() => ask_cancel(texts, &title),
-        Action::CancelSurely if !project.state.is_over() => Outcome { order: Some(Order::Cancel), ..Outcome::default() },
-        Action::Nothing => Outcome::say(texts.say("going-on", &[])),
-        Action::Retry if matches!(project.state.phase, Phase::Failed(_) | Phase::Paused(Pause::Stuck { .. }, _)) => {
-            Outcome::order(texts.say("retried", &[]), Order::Retry)
-        }
-        Action::GiveUp if matches!(project.state.phase, Phase::Paused(Pause::Stuck { .. }, _)) => {
-            Outcome::order(texts.say("going-on", &[]), Order::GiveUp)
-        }
-        _ => Outcome::say(texts.say("stale", &[])),
-    }
-}
-
-fn idea(situation: &Situation, text: &str) -> Outcome {
+/// Words that begin a project.
+pub(super) fn idea(situation: &Situation, text: &str) -> Outcome {
     let texts = situation.texts;
     if text.len() > IDEA_BYTES_MAX {
         return Outcome::say(texts.say("too-long", &[("max", &IDEA_BYTES_MAX.to_string())]));
+    }
+    let (under_way, max) = situation.under_way;
+    if under_way >= max {
+        return Outcome::say(texts.say("too-many-projects", &[("count", &under_way.to_string())]));
+    }
+    if situation.credits.0 <= situation.credits.1 {
+        return Outcome::say(texts.say("no-credits", &[]));
     }
     let limit = situation.limit.to_string();
     Outcome::order(texts.say("begun", &[("limit", plain(&limit))]), Order::Begin(text.to_owned()))
 }
 
-fn budget(situation: &Situation, project: &Project, text: &str) -> Outcome {
-    let texts = situation.texts;
-    let word = text.split_whitespace().next().unwrap_or_default();
-    match word.parse::<NanoUsd>() {
-        Ok(ceiling) if ceiling > project.charged => {
-            let amount = ceiling.to_string();
-            Outcome::order(texts.say("budget-set", &[("ceiling", plain(&amount))]), Order::Budget(ceiling))
-        }
-        Ok(_) => Outcome::say(texts.say("budget-low", &[("spent", plain(&project.charged.to_string()))])),
-        Err(_) => Outcome { expecting: Expecting::Budget, ..Outcome::say(texts.say("no-amount", &[])) },
-    }
-}
-
-fn ask_cancel(texts: Texts, title: &str) -> Outcome {
-    let button = |name: &str, action| Button { label: texts.say(name, &[]), action };
-    let message = Message::text(texts.say("ask-cancel", &[("title", title)]))
-        .with([button("cancel-sure", Action::CancelSurely), button("cancel-not", Action::Nothing)]);
-    Outcome { say: vec![message], ..Outcome::default() }
-}
-
-fn history(situation: &Situation) -> String {
-    let texts = situation.texts;
-    let mut text = texts.say("history-head", &[]);
-    for (title, word, spent) in situation.listed.iter().take(LISTED_MAX) {
-        let phase = texts.say(&format!("phase-{word}"), &[]);
-        text.push('\n');
-        text.push_str(&texts.say("history-line", &[("title", title), ("phase", &phase), ("spent", plain(&spent.to_string()))]));
-    }
-    text
-}
-
 /// The phase in words.
 pub(super) fn phase(texts: Texts, project: &Project) -> String {
-    texts.say(&format!("phase-{}", project.state.phase.word()), &[])
+    texts.plain(&format!("phase-{}", project.state.phase.word()))
 }
 
 /// An amount without its unit, which the texts bring.
@@ -296,7 +237,6 @@ pub(super) fn tasks_done(project: &Project) -> (usize, usize) {
     let done = project.state.tasks.iter().filter(|task| task.status == TaskStatus::Accepted).count();
     (done, project.state.tasks.len())
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,7 +262,7 @@ mod tests {
         ];
         let state = State { phase, brief: Some(brief), plan: Some(plan), tasks, ..State::new("an idea") };
         let (charged, refunded) = (NanoUsd(5_000_000), NanoUsd::ZERO);
-        Project { id: "p1".into(), state, charged, refunded, quote: None, claims: vec![], unchecked: 0 }
+        Project { id: "p1".into(), state, calls: 3, charged, refunded, quote: None, claims: vec![], unchecked: 0 }
     }
 
     fn situation(current: Option<Project>) -> Situation {
@@ -333,8 +273,14 @@ mod tests {
             credits: (NanoUsd(9_000_000), NanoUsd::ZERO),
             limit: NanoUsd(1_000_000),
             current,
+            owns: true,
+            is_operator: false,
+            is_group: false,
             listed: vec![],
+            under_way: (1, 5),
             expecting: Expecting::Anything,
+            bot: "atelier_bot".into(),
+            stats: None,
         }
     }
 
@@ -394,5 +340,42 @@ mod tests {
         let stranger = Situation { allowed: false, ..situation(None) };
         let said = respond(&stranger, &text("a tool"));
         assert!(said.order.is_none() && said.say[0].html.contains("<code>7</code>"), "{said:?}");
+    }
+
+    #[test]
+    fn somebody_elses_project_is_looked_at_and_no_more() {
+        let other = Situation { owns: false, ..situation(Some(project(Phase::Quoted))) };
+        let command = |name: &str| respond(&other, &Heard::Command(name.into(), String::new()));
+        assert!(command("status").say[0].html.contains("thing"));
+        for name in ["cancel", "pause", "change", "budget", "retry", "resume"] {
+            assert!(command(name).order.is_none() && command(name).say[0].html.contains("Only the person"), "{name}");
+        }
+        assert_eq!(respond(&other, &text("mine")).order, Some(Order::Begin("mine".into())), "words are an idea of one's own");
+    }
+
+    #[test]
+    fn what_operators_can_does_not_exist_for_others() {
+        let words = |is_operator, name: &str, rest: &str| {
+            respond(&Situation { is_operator, ..situation(None) }, &Heard::Command(name.into(), rest.into()))
+        };
+        for (name, rest) in [("grant", "7 100"), ("block", "8"), ("invite", ""), ("announce", "hello"), ("stats", "")] {
+            assert!(words(false, name, rest).say[0].html.contains("There is no"), "{name}");
+            assert!(!words(true, name, rest).say.iter().any(|said| said.html.contains("There is no")), "{name}");
+        }
+        let grant = Operation::Grant { person: 8, amount: "100".parse().expect("an amount") };
+        assert_eq!(words(true, "grant", "8 100").order, Some(Order::Operate(grant)));
+        for rest in ["", "8", "8 -5", "8 0", "x 5"] {
+            assert_eq!(words(true, "grant", rest).order, None, "{rest}");
+        }
+        assert_eq!(words(true, "block", "7").order, None, "nobody locks the own door from inside");
+    }
+
+    #[test]
+    fn nothing_is_begun_without_credits_or_beyond_what_one_person_may_have() {
+        let many = Situation { under_way: (5, 5), ..situation(None) };
+        let poor = Situation { credits: (NanoUsd(5), NanoUsd(5)), ..situation(None) };
+        for here in [many, poor] {
+            assert_eq!(respond(&here, &text("a tool")).order, None);
+        }
     }
 }

@@ -28,12 +28,12 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
                 action: Action::Choose { question: id.clone(), answer: choice.clone() },
             });
             let more = [("skip", Action::Skip(id.clone())), ("enough", Action::Enough(id.clone()))];
-            let more = more.map(|(name, action)| Button { label: texts.say(name, &[]), action });
+            let more = more.map(|(name, action)| Button { label: texts.plain(name), action });
             let mut message = Message::text(text).with(choices);
             message.buttons.push(more.into());
             vec![message]
         }
-        Next::Approve => plan(texts, project).into_iter().collect(),
+        Next::Approve => plan(texts, project, true).into_iter().collect(),
         Next::Run(_) | Next::Deliver => Vec::new(),
         Next::Stop => match &project.state.phase {
             Phase::Paused(pause, _) => paused(texts, project, &title, pause),
@@ -46,8 +46,8 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
     }
 }
 
-/// The plan, with its price and the decision while it waits for one.
-pub fn plan(texts: Texts, project: &Project) -> Option<Message> {
+/// The plan, with its price; and with the decision while it waits for one, for whoever decides.
+pub fn plan(texts: Texts, project: &Project, decides: bool) -> Option<Message> {
     let (brief, plan) = (project.state.brief.as_ref()?, project.state.plan.as_ref()?);
     let list = |lines: &mut dyn Iterator<Item = String>| lines.take(LINES_MAX).collect::<Vec<_>>().join("\n");
     let requirements = list(&mut brief.requirements.iter().map(|entry| format!("• {}", escape(&line(&entry.text)))));
@@ -59,7 +59,7 @@ pub fn plan(texts: Texts, project: &Project) -> Option<Message> {
         let (count, all) = (project.unchecked.to_string(), brief.requirements.len().to_string());
         html.push_str(&texts.say("plan-unchecked", &[("count", &count), ("all", &all)]));
     }
-    let mut message = Message { document: Some(Document::Plan), ..Message::text(html) };
+    let mut message = Message { documents: vec![Document::Plan], ..Message::text(html) };
     if let (Next::Approve, Some(quote)) = (project.state.next(), &project.quote) {
         let [expected, low, high, spent, ceiling] =
             [quote.expected, quote.low, quote.high, quote.spent, quote.ceiling].map(|amount| amount.to_string());
@@ -69,11 +69,13 @@ pub fn plan(texts: Texts, project: &Project) -> Option<Message> {
         if quote.measured_tasks == 0 {
             message.html.push_str(&texts.say("plan-guess", &[]));
         }
-        message = message.with([
-            Button { label: texts.say("approve", &[("ceiling", plain(&ceiling))]), action: Action::Approve(quote.ceiling) },
-            Button { label: texts.say("change", &[]), action: Action::Change },
-            Button { label: texts.say("cancel", &[]), action: Action::Cancel },
-        ]);
+        if decides {
+            message = message.with([
+                Button { label: texts.say("approve", &[("ceiling", plain(&ceiling))]), action: Action::Approve(quote.ceiling) },
+                Button { label: texts.plain("change"), action: Action::Change },
+                Button { label: texts.plain("cancel"), action: Action::Cancel },
+            ]);
+        }
     }
     Some(message)
 }
@@ -114,7 +116,7 @@ fn paused(texts: Texts, project: &Project, title: &str, pause: &Pause) -> Vec<Me
         Pause::Stuck { task, why } => {
             let name = project.state.plan.as_ref().and_then(|plan| plan.task(task)).map_or(task.clone(), |task| task.title.clone());
             let text = texts.say("waits-stuck", &[("title", title), ("task", &line(&name)), ("why", &line(why))]);
-            let button = |name: &str, action| Button { label: texts.say(name, &[]), action };
+            let button = |name: &str, action| Button { label: texts.plain(name), action };
             vec![Message::text(text).with([button("try-again", Action::Retry), button("give-up", Action::GiveUp)])]
         }
     }
@@ -134,9 +136,9 @@ fn ended(texts: Texts, project: &Project, name: &str, why: &str) -> Message {
             ("refunded", plain(&refunded)),
         ],
     );
-    let document = (project.state.plan.is_some()).then_some(Document::Zip);
-    let retry = Button { label: texts.say("try-again", &[]), action: Action::Retry };
-    let message = Message { document, ..Message::text(html) };
+    let documents = if project.state.plan.is_some() { vec![Document::Report, Document::Zip] } else { Vec::new() };
+    let retry = Button { label: texts.plain("try-again"), action: Action::Retry };
+    let message = Message { documents, ..Message::text(html) };
     if name == "delivered" { message } else { message.with([retry]) }
 }
 

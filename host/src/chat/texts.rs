@@ -51,7 +51,12 @@ impl Texts {
         self.fill(name, &filled)
     }
 
-    /// The same with parts that are texts of ours already.
+    /// The text of this name where there is no markup: on a button, in a menu.
+    pub fn plain(self, name: &str) -> String {
+        self.fill(name, &[])
+    }
+
+    /// As [`Texts::say`], with parts that are texts of ours already.
     pub fn compose(self, name: &str, parts: &[(&str, &str)]) -> String {
         let parts: Vec<(&str, String)> = parts.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         self.fill(name, &parts)
@@ -88,6 +93,17 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn where_there_is_no_markup_there_is_none_in_the_text() {
+        for (name, text) in ENGLISH.iter().chain(GERMAN.iter()) {
+            let is_bare = ["command-", "phase-"].iter().any(|start| name.starts_with(start));
+            let is_button = ["skip", "enough", "stale", "foreign", "change", "cancel", "try-again", "give-up", "send-again"];
+            if is_bare || is_button.contains(&name.as_str()) {
+                assert!(!text.contains(['<', '&', '{']), "{name}");
+            }
+        }
+    }
 
     fn holes(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect()

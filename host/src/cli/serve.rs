@@ -93,8 +93,8 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
 fn bot(app: &App) -> Result<Bot> {
     let settings = &app.reader.settings;
     let token =
-        settings.telegram_token.clone().context("there is no bot without ATELIER_TELEGRAM_TOKEN; @BotFather on Telegram gives one")?;
-    let api = Api::new(&settings.telegram_api_url, token).context("the connection to Telegram can't be made")?;
+        settings.telegram.token.clone().context("there is no bot without ATELIER_TELEGRAM_TOKEN; @BotFather on Telegram gives one")?;
+    let api = Api::new(&settings.telegram.api_url, token).context("the connection to Telegram can't be made")?;
     Ok(Bot::new(api, app.reader.store.clone(), app.orchestrator.clone()))
 }
 

@@ -241,8 +241,8 @@ fn same_phase(before: &State, now: &State) -> bool {
 
 /// What is said of a project that has its id only now.
 fn about(mut effect: ChatEffect, id: &str) -> ChatEffect {
-    if let Some((_, chat)) = &mut effect.chat {
-        chat.project = Some(id.to_owned());
+    if let Some((.., dialog)) = &mut effect.dialog {
+        dialog.project = Some(id.to_owned());
     }
     if let Some((project, ..)) = &mut effect.follow {
         id.clone_into(project);

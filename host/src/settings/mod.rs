@@ -3,6 +3,7 @@
 
 mod budget;
 pub mod models;
+mod telegram;
 
 use crate::llm::keys::MasterKeys;
 use crate::plugins::limits::AGENT_RUNS_MAX;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+pub use telegram::TelegramSettings;
 
 /// The settings file looked for in the current directory.
 pub const FILE_NAME: &str = "atelier.toml";
@@ -24,9 +26,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_DATA_DIR", "data_dir"),
     ("ATELIER_LOG", "log"),
     ("ATELIER_DATABASE_URL", "database_url"),
-    ("ATELIER_TELEGRAM_TOKEN", "telegram_token"),
-    ("ATELIER_TELEGRAM_USERS", "telegram_users"),
-    ("ATELIER_TELEGRAM_API_URL", "telegram_api_url"),
+    ("ATELIER_TELEGRAM_TOKEN", "telegram.token"),
+    ("ATELIER_TELEGRAM_USERS", "telegram.users"),
+    ("ATELIER_TELEGRAM_OPERATORS", "telegram.operators"),
+    ("ATELIER_TELEGRAM_PROJECTS_MAX", "telegram.projects_max"),
+    ("ATELIER_TELEGRAM_API_URL", "telegram.api_url"),
     ("ATELIER_WORKER_SLOTS", "worker_slots"),
     ("ATELIER_QUEUE_MAX", "queue_max"),
     ("ATELIER_LEASE_S", "lease_s"),
@@ -56,7 +60,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// How the settings end that are numbers; the others are texts, amounts among them.
-const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "queue_max", "worker_slots", "_days"];
+const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "queue_max", "projects_max", "worker_slots", "_days"];
 
 /// Shorter than the least, and a busy machine loses its steps; longer than the most, and they wait too long for another.
 const LEASE_S: RangeInclusive<u64> = 2..=600;
@@ -71,15 +75,9 @@ pub struct Settings {
     pub log: String,
     /// `ATELIER_DATABASE_URL`: `postgres://USER:PASSWORD@HOST/DATABASE`. Default: a SQLite file in the data directory.
     pub database_url: Option<SecretString>,
-    /// `ATELIER_TELEGRAM_TOKEN`: what @BotFather gave; without it there is no bot.
+    /// The Telegram bot.
     #[serde(default)]
-    pub telegram_token: Option<SecretString>,
-    /// `ATELIER_TELEGRAM_USERS`: the numbers of those who may use the bot, separated by commas, or `*` for everybody: each gets the
-    /// default grant. Whoever is not among them is told the own number. Default: nobody.
-    #[serde(default)]
-    pub telegram_users: String,
-    /// `ATELIER_TELEGRAM_API_URL`: where the Bot API is. Default `https://api.telegram.org`.
-    pub telegram_api_url: String,
+    pub telegram: TelegramSettings,
     /// `ATELIER_PARALLEL_TASKS`: tasks of one project that are worked on at one time, where the plan lets them. Default 4.
     pub parallel_tasks: usize,
     /// `ATELIER_WORKER_SLOTS`: steps that `atelier serve` works on at one time; most of a step's time is a model's. Default 32.
@@ -135,7 +133,6 @@ pub struct Without {
 struct Defaults {
     data_dir: &'static str,
     log: &'static str,
-    telegram_api_url: &'static str,
     parallel_tasks: usize,
     worker_slots: usize,
     lease_s: u64,
@@ -162,7 +159,6 @@ impl Settings {
         let defaults = Defaults {
             data_dir: ".atelier",
             log: "warn",
-            telegram_api_url: "https://api.telegram.org",
             parallel_tasks: 4,
             worker_slots: 32,
             lease_s: 15,
@@ -190,6 +186,7 @@ impl Settings {
     /// Whether what is set makes sense together.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.budget.amounts()?;
+        self.telegram.check()?;
         let runs = [("ATELIER_PARALLEL_TASKS", self.parallel_tasks), ("ATELIER_WORKER_SLOTS", self.worker_slots)];
         if let Some((name, value)) = runs.into_iter().find(|(_, value)| !(1..=AGENT_RUNS_MAX).contains(value)) {
             return Err(SettingsError(format!("{name} is {value}; it must be 1 to {AGENT_RUNS_MAX}")));
@@ -209,7 +206,7 @@ impl Settings {
     /// Every secret of the settings, to be masked wherever it might show: whole, and the part of it that is of use by itself.
     pub fn secrets(&self) -> Vec<SecretString> {
         let mut secrets: Vec<SecretString> =
-            [&self.database_url, &self.model.key, &self.telegram_token].into_iter().flatten().cloned().collect();
+            [&self.database_url, &self.model.key, &self.telegram.token].into_iter().flatten().cloned().collect();
         if let Some(url) = &self.database_url {
             let user = url.expose_secret().split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
             secrets.extend(user.and_then(|user| user.split_once(':')).map(|(_, password)| SecretString::from(password)));
@@ -220,11 +217,6 @@ impl Settings {
             secrets.extend(entries.map(|(_, key)| SecretString::from(key.trim())));
         }
         secrets
-    }
-
-    /// Whether the person with this number may use the bot.
-    pub fn admits(&self, person: i64) -> bool {
-        self.telegram_users.split(',').map(str::trim).any(|entry| entry == "*" || entry.parse() == Ok(person))
     }
 
     /// Where the master keys are read from, unless they are given in the environment.

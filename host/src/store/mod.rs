@@ -85,6 +85,12 @@ pub enum StoreError {
     /// An update whose effect was had before.
     #[error("update {0} was done before")]
     Done(i64),
+    /// Nobody of this number ever spoke with us.
+    #[error("nobody with the number {0} ever wrote to the bot")]
+    UnknownPerson(i64),
+    /// A way in that is not there, was used up or is too old.
+    #[error("this invitation is unknown, used up or too old")]
+    NoInvite,
     /// More waits than the workers can do soon.
     #[error(
         "{waiting} steps wait for a worker, the first for {seconds} s, and at most {max} may; nothing was begun. Try again later, or start more workers (`atelier serve`)"

@@ -181,6 +181,15 @@ impl Store {
         self.listed(Some(wallet), limit).await
     }
 
+    /// How many projects of a wallet are not over.
+    pub async fn projects_under_way(&self, wallet: &str) -> Result<usize> {
+        let count: i64 = query("select count(*) from project where wallet = $1 and phase not in ('delivered', 'failed', 'cancelled')")
+            .bind(wallet)
+            .scalar(&mut self.read().await?)
+            .await?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     async fn listed(&self, wallet: Option<&str>, limit: u32) -> Result<Vec<Listed>> {
         let rows = query(
             "select id, title, phase, updated_ms,

@@ -13,6 +13,7 @@ use teloxide_core::requests::Payload;
 /// How long to wait for the server, and for an answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(120);
 /// Answers larger than this are none of Telegram's: updates come a hundred at a time.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -30,6 +31,9 @@ pub enum Trouble {
         /// Its words.
         why: String,
     },
+    /// The group has another number now.
+    #[error("the group is chat {0} now")]
+    Moved(i64),
     /// It did not get there, or the server failed before it did anything.
     #[error("not delivered: {0}")]
     Undelivered(String),
@@ -61,6 +65,7 @@ struct Answer {
 #[derive(Default, serde::Deserialize)]
 struct Parameters {
     retry_after: Option<u64>,
+    migrate_to_chat_id: Option<i64>,
 }
 
 impl Api {
@@ -78,6 +83,31 @@ impl Api {
     {
         let request = self.client.post(self.address(P::NAME)).json(payload).timeout(ANSWER_TIMEOUT + longer);
         self.answer(request).await
+    }
+
+    /// Makes a request that has no type of teloxide's, or needs less than its type asks for.
+    pub async fn raw(&self, method: &str, body: &Value) -> Result<Value, Trouble> {
+        self.answer(self.client.post(self.address(method)).json(body).timeout(ANSWER_TIMEOUT)).await
+    }
+
+    /// Fetches a file that somebody sent, of at most so many bytes.
+    pub async fn fetch(&self, file: &str, bytes_max: usize) -> Result<Vec<u8>, Trouble> {
+        let found = self.raw("getFile", &serde_json::json!({ "file_id": file })).await?;
+        let path = found["file_path"].as_str().unwrap_or_default();
+        let address = format!("{}/file/bot{}/{path}", self.base, self.token.expose_secret());
+        let undelivered = |error| Trouble::Undelivered(kind(error));
+        let mut response = self.client.get(address).timeout(FETCH_TIMEOUT).send().await.map_err(undelivered)?;
+        if !response.status().is_success() {
+            return Err(Trouble::Refused { code: response.status().as_u16(), why: "the file is not there".to_owned() });
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(undelivered)? {
+            if bytes.len() + chunk.len() > bytes_max {
+                return Err(Trouble::Refused { code: 413, why: "the file is larger than was said".to_owned() });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
     }
 
     /// Sends a file.
@@ -130,6 +160,9 @@ impl Api {
                 Err(Trouble::Again(Duration::from_secs(answer.parameters.retry_after.unwrap_or(1).max(1))))
             }
             (false, status) if status.is_server_error() => Err(Trouble::Undelivered(answer.description)),
+            (false, _) if answer.parameters.migrate_to_chat_id.is_some() => {
+                Err(Trouble::Moved(answer.parameters.migrate_to_chat_id.unwrap_or_default()))
+            }
             (false, _) => Err(Trouble::Refused { code: answer.error_code, why: answer.description }),
         }
     }

@@ -7,19 +7,28 @@ use crate::project::State;
 use crate::store::projects::Project;
 use anyhow::Result;
 
-impl Bot {
-    /// A file of this project: its name and its bytes.
-    pub(super) async fn document(&self, project: &Project, document: Document) -> Result<(String, Vec<u8>)> {
-        match document {
-            Document::Plan => Ok(("plan.md".to_owned(), plan(&project.state).into_bytes())),
-            Document::Zip => {
-                let delivery = Delivery::of(&self.store, project).await?;
-                Ok((format!("{}.zip", delivery.folder), delivery.zip()?))
-            }
-        }
-    }
+/// Telegram takes files of so many bytes from a bot.
+pub(super) const BYTES_MAX: usize = 50 * 1024 * 1024;
+
+/// A file.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
 }
 
+impl Bot {
+    /// A file of this project.
+    pub(super) async fn document(&self, project: &Project, document: Document) -> Result<Named> {
+        if document == Document::Plan {
+            return Ok(Named { name: "plan.md".to_owned(), bytes: plan(&project.state).into_bytes() });
+        }
+        let delivery = Delivery::of(&self.store, project).await?;
+        Ok(match document {
+            Document::Report => Named { name: "REPORT.md".to_owned(), bytes: delivery.report.markdown().into_bytes() },
+            _ => Named { name: format!("{}.zip", delivery.folder), bytes: delivery.zip()? },
+        })
+    }
+}
 /// The plan, for people.
 fn plan(state: &State) -> String {
     let (Some(brief), Some(plan)) = (&state.brief, &state.plan) else { return String::new() };

@@ -1,113 +1,150 @@
-//! Sends what is to be said, in the order that matters and no faster than Telegram takes it. What may have been sent already is not sent
-//! again, except a status, which only ever replaces itself.
+//! Sends what is to be said, in the order that matters and no faster than Telegram takes it; side by side, one letter in each chat. A
+//! letter is marked before it is sent, so that after a kill it is known what may be there already ([`crate::store::chats::outbox`]).
 
 use super::Bot;
 use super::api::Trouble;
+use super::pace::Pace;
 use crate::chat::{Button, Message};
-use crate::store::chats::{Fate, Letter, Waiting, button_name};
+use crate::store::chats::{Fate, Kind, Letter, Waiting, button_name};
 use crate::store::now_ms;
-use serde_json::Value;
-use std::collections::HashMap;
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
-use teloxide_core::payloads::{EditMessageText, EditMessageTextSetters, SendMessage, SendMessageSetters};
+use teloxide_core::payloads::{
+    EditMessageReplyMarkup, EditMessageReplyMarkupSetters, EditMessageText, EditMessageTextSetters, SendMessage, SendMessageSetters,
+};
 use teloxide_core::types::{ChatId, InlineKeyboardButton, InlineKeyboardMarkup, MessageId, ParseMode};
 
-/// How often to look although nobody told of a letter.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// Letters of one look.
-const AT_ONCE: u32 = 30;
-/// Telegram takes a message a second in a chat, and one in three seconds in a group.
-const CHAT_INTERVAL: Duration = Duration::from_millis(1_050);
-const GROUP_INTERVAL: Duration = Duration::from_millis(3_100);
-/// A status is nothing that anybody waits for.
-const STATUS_INTERVAL: Duration = Duration::from_millis(1_500);
-/// And thirty a second in all chats together.
-const ALL_INTERVAL: Duration = Duration::from_millis(34);
+/// How long to wait for a change at most: what may go later, goes then.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Letters of one look; some of them have to wait for their chat.
+const LOOKED_AT: u32 = 100;
+/// Letters under way at one time.
+const UNDER_WAY_MAX: usize = 16;
 /// A letter that can't be delivered is tried so often, the later the longer.
 const TRIES_MAX: u32 = 10;
 const RETRY_MS: i64 = 1_000;
 
-/// When what may be sent next.
-#[derive(Default)]
-struct Pace {
-    chats: HashMap<i64, Instant>,
-}
-
-impl Pace {
-    /// Whether this chat may get something now; if so, it is counted.
-    fn lets(&mut self, letter: &Letter, now: Instant) -> bool {
-        let interval = match letter.chat {
-            _ if is_status(letter) => STATUS_INTERVAL,
-            group if group < 0 => GROUP_INTERVAL,
-            _ => CHAT_INTERVAL,
-        };
-        self.chats.retain(|_, next| *next > now);
-        if self.chats.contains_key(&letter.chat) {
-            return false;
-        }
-        self.chats.insert(letter.chat, now + interval);
-        true
-    }
-
-    /// Telegram said so.
-    fn wait(&mut self, chat: i64, until: Instant) {
-        self.chats.insert(chat, until);
-    }
-}
+type Sent = (Waiting, Fate, String);
 
 impl Bot {
     /// Sends, for ever.
     pub(super) async fn send(&self) -> std::convert::Infallible {
+        let mut work = self.store.work();
         let mut pace = Pace::default();
+        let mut under_way = FuturesUnordered::new();
+        let mut chats: HashSet<i64> = HashSet::new();
         loop {
-            match self.store.to_send(AT_ONCE).await {
-                Ok(waiting) => {
-                    for waiting in waiting {
-                        if pace.lets(&waiting.letter, Instant::now()) {
-                            self.send_one(&waiting, &mut pace).await;
-                            tokio::time::sleep(ALL_INTERVAL).await;
-                        }
+            work.mark_unchanged();
+            let mut next = Instant::now() + LOOK_INTERVAL;
+            let room = UNDER_WAY_MAX - under_way.len();
+            if room > 0 {
+                match self.choose(&mut pace, &chats, room, &mut next).await {
+                    Ok(chosen) => {
+                        chats.extend(chosen.iter().map(|waiting| waiting.letter.chat));
+                        under_way.extend(chosen.into_iter().map(|waiting| self.send_one(waiting)));
                     }
+                    Err(error) => tracing::warn!("the outbox can't be read: {error}"),
                 }
-                Err(error) => tracing::warn!("the outbox can't be read: {error}"),
             }
+            let wait = next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let first = tokio::select! {
+                Some(sent) = under_way.next(), if !under_way.is_empty() => sent,
+                _ = tokio::time::timeout(wait, work.changed()) => continue,
+            };
+            let mut done = vec![first];
+            while let Some(Some(sent)) = under_way.next().now_or_never() {
+                done.push(sent);
+            }
+            self.note(&done, &mut pace, &mut chats).await;
+        }
+    }
+
+    /// What goes now, marked as under way; and when there may be more.
+    async fn choose(&self, pace: &mut Pace, busy: &HashSet<i64>, room: usize, next: &mut Instant) -> crate::store::Result<Vec<Waiting>> {
+        let (now, mut chosen) = (Instant::now(), Vec::new());
+        for waiting in self.store.to_send(LOOKED_AT).await? {
+            if chosen.len() == room {
+                break;
+            }
+            if busy.contains(&waiting.letter.chat) {
+                continue;
+            }
+            match pace.lets(&waiting.letter, now) {
+                Ok(()) => chosen.push(waiting),
+                Err(later) => *next = later.min(*next),
+            }
+        }
+        if !chosen.is_empty() {
+            self.store.sending(&chosen).await?;
+        }
+        Ok(chosen)
+    }
+
+    /// Writes down what became of letters, until that is done: it decides what is sent again.
+    async fn note(&self, done: &[Sent], pace: &mut Pace, chats: &mut HashSet<i64>) {
+        for (waiting, fate, detail) in done {
+            chats.remove(&waiting.letter.chat);
+            if let Fate::Later(time) = fate {
+                let wait = u64::try_from(time - now_ms()).unwrap_or_default();
+                pace.wait(waiting.letter.chat, Instant::now() + Duration::from_millis(wait));
+            }
+            if !detail.is_empty() {
+                tracing::info!("letter {}: {detail}", waiting.letter.name);
+            }
+        }
+        while let Err(error) = self.store.sent(done).await {
+            tracing::warn!("what became of letters can't be stored: {error}");
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 
-    async fn send_one(&self, waiting: &Waiting, pace: &mut Pace) {
+    async fn send_one(&self, waiting: Waiting) -> Sent {
         let letter = &waiting.letter;
-        let (fate, detail) = match self.deliver(waiting).await {
-            Ok(message) => (Fate::Sent(message), String::new()),
-            Err(Trouble::Again(wait)) => {
-                pace.wait(letter.chat, Instant::now() + wait);
-                (Fate::Later(now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2)), "too many".to_owned())
-            }
-            // The same text once more: somebody else was there first.
-            Err(Trouble::Refused { why, .. }) if why.contains("message is not modified") => {
-                (Fate::Sent(waiting.message.unwrap_or_default()), String::new())
-            }
+        let later = |wait: Duration| Fate::Later(now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2));
+        let (fate, detail) = match self.deliver(&waiting).await {
+            Ok((message, file)) => (Fate::Sent(message, file), String::new()),
+            Err(Trouble::Again(wait)) => (later(wait), "too many".to_owned()),
+            Err(Trouble::Moved(to)) => match self.store.chat_moved(letter.chat, to).await {
+                Ok(()) => (Fate::Anew, "the group moved".to_owned()),
+                Err(error) => (Fate::Later(now_ms() + RETRY_MS), error.to_string()),
+            },
+            Err(Trouble::Refused { code, why }) => (self.refused(&waiting, code, &why).await, why),
             Err(Trouble::Undelivered(why)) if waiting.tries < TRIES_MAX => (Fate::Later(now_ms() + (RETRY_MS << waiting.tries)), why),
-            Err(Trouble::Uncertain(why)) if is_status(letter) && waiting.message.is_some() => (Fate::Later(now_ms() + RETRY_MS), why),
+            Err(Trouble::Undelivered(why)) => (Fate::Refused, why),
             Err(Trouble::Uncertain(why)) => (Fate::Uncertain, why),
-            Err(why) => (Fate::Refused, why.to_string()),
         };
-        if !detail.is_empty() {
-            tracing::warn!("letter {} to a chat: {detail}", letter.name);
-        }
-        if let Err(error) = self.store.sent(waiting, fate, &detail).await {
-            tracing::warn!("what became of letter {} can't be stored: {error}", letter.name);
-        }
+        (waiting, fate, detail)
     }
 
-    /// Sends it; the number of the message.
-    async fn deliver(&self, waiting: &Waiting) -> Result<i64, Trouble> {
+    /// What a refusal means.
+    async fn refused(&self, waiting: &Waiting, code: u16, why: &str) -> Fate {
+        let is_edit = waiting.message.is_some();
+        // The same text once more: it is there.
+        if is_edit && why.contains("message is not modified") {
+            return Fate::Sent(waiting.message.unwrap_or_default(), None);
+        }
+        if is_edit && waiting.letter.kind == Kind::Status && (why.contains("message to edit not found") || why.contains("can't be edited"))
+        {
+            return Fate::Anew;
+        }
+        let is_gone = code == 403 || why.contains("chat not found") || why.contains("not enough rights to send");
+        if is_gone {
+            if let Err(error) = self.store.chat_is_gone(waiting.letter.chat, true).await {
+                tracing::warn!("that a chat takes no messages can't be stored: {error}");
+            }
+            return Fate::Gone;
+        }
+        Fate::Refused
+    }
+
+    /// Sends it, or changes what is there: the number of the message, and of its file.
+    async fn deliver(&self, waiting: &Waiting) -> Result<(i64, Option<String>), Trouble> {
         let letter = &waiting.letter;
-        if let (Some(document), Some(project)) = (letter.message.document, &letter.project) {
-            let refused = |why: String| Trouble::Refused { code: 0, why };
-            let project = self.store.project(project).await.map_err(|error| Trouble::Undelivered(error.to_string()))?;
-            let (name, bytes) = self.document(&project, document).await.map_err(|error| refused(format!("{error:#}")))?;
-            return self.api.send_document(letter.chat, &name, bytes).await.map(|sent| number(&sent));
+        if let ([document], Some(project)) = (letter.message.documents.as_slice(), &letter.project) {
+            return self.deliver_document(letter, *document, project).await;
         }
         match self.write(waiting, &letter.message.html, true).await {
             // Something in it is no markup to Telegram: better plain than not at all.
@@ -116,13 +153,23 @@ impl Bot {
             }
             result => result,
         }
+        .map(|message| (message, None))
     }
 
     async fn write(&self, waiting: &Waiting, text: &str, is_html: bool) -> Result<i64, Trouble> {
         let (letter, chat) = (&waiting.letter, ChatId(waiting.letter.chat));
         let keyboard = keyboard(letter);
-        if let (true, Some(message)) = (is_status(letter), waiting.message) {
-            let mut edit = EditMessageText::new(chat, MessageId(i32::try_from(message).unwrap_or_default()), text);
+        if let Some(message) = waiting.message {
+            let id = MessageId(i32::try_from(message).unwrap_or_default());
+            if letter.kind != Kind::Status {
+                // Only its buttons ever change.
+                let mut edit = EditMessageReplyMarkup::new(chat, id);
+                if let Some(keyboard) = keyboard {
+                    edit = edit.reply_markup(keyboard);
+                }
+                return self.api.call::<_, Value>(&edit, Duration::ZERO).await.map(|_| message);
+            }
+            let mut edit = EditMessageText::new(chat, id, text);
             if is_html {
                 edit = edit.parse_mode(ParseMode::Html);
             }
@@ -137,10 +184,35 @@ impl Bot {
         }
         self.api.call::<_, Value>(&send, Duration::ZERO).await.map(|sent| number(&sent))
     }
-}
 
-fn is_status(letter: &Letter) -> bool {
-    letter.name.starts_with("status.")
+    async fn deliver_document(
+        &self,
+        letter: &Letter,
+        document: crate::chat::Document,
+        project: &str,
+    ) -> Result<(i64, Option<String>), Trouble> {
+        let refused = |why: String| Trouble::Refused { code: 0, why };
+        let away = |error: crate::store::StoreError| Trouble::Undelivered(error.to_string());
+        let project = self.store.project(project).await.map_err(away)?;
+        let file = self.document(&project, document).await.map_err(|error| refused(format!("{error:#}")))?;
+        if file.bytes.len() > super::documents::BYTES_MAX {
+            let text = self.texts_of(letter.person).await.map_err(away)?.say("zip-too-large", &[]);
+            let send = SendMessage::new(ChatId(letter.chat), text).parse_mode(ParseMode::Html);
+            return self.api.call::<_, Value>(&send, Duration::ZERO).await.map(|sent| (number(&sent), None));
+        }
+        let digest = crate::workspace::sha256(&file.bytes);
+        if let Some(known) = self.store.known_file(&digest).await.map_err(away)? {
+            let body = json!({ "chat_id": letter.chat, "document": known });
+            match self.api.raw("sendDocument", &body).await {
+                // Telegram has forgotten it.
+                Err(Trouble::Refused { code: 400, why }) if why.contains("file") => {}
+                result => return result.map(|sent| (number(&sent), Some(format!("{digest} {known}")))),
+            }
+        }
+        let sent = self.api.send_document(letter.chat, &file.name, file.bytes).await?;
+        let id = sent["document"]["file_id"].as_str().map(|id| format!("{digest} {id}"));
+        Ok((number(&sent), id))
+    }
 }
 
 fn number(sent: &Value) -> i64 {

@@ -62,22 +62,7 @@ impl Store {
     /// Grants credits, once for each reference, such as a payment's id. `false`: this very grant was made before. The same reference
     /// with another amount or wallet is an error.
     pub async fn grant(&self, wallet: &str, amount: NanoUsd, reference: &str) -> Result<bool> {
-        bounded(amount)?;
-        transaction!(self, |tx| async {
-            query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).later(&mut tx);
-            let mut money = Money::lock(&mut tx, wallet).await?;
-            let known =
-                query("select wallet, amount from entry where kind = 'grant' and ref = $1").bind(reference).optional(&mut tx).await?;
-            match known.map(|row| (row.get::<String>("wallet"), row.get::<NanoUsd>("amount"))) {
-                Some((owner, granted)) if owner == wallet && granted == amount => Ok(false),
-                Some((wallet, amount)) => Err(StoreError::ReferenceUsed { reference: reference.to_owned(), amount, wallet }),
-                None => {
-                    bounded(NanoUsd(money.balance.0.saturating_add(amount.0)))?;
-                    money.apply(&mut tx, &Move { kind: "grant", reference, from: HOUSE_GRANTS, to: wallet, amount });
-                    Ok(true)
-                }
-            }
-        })
+        transaction!(self, |tx| grant(&mut tx, wallet, amount, reference, HOUSE_GRANTS))
     }
 
     /// What is in a wallet.
@@ -108,6 +93,23 @@ impl Store {
                 at_ms: row.get("at_ms"),
             })
             .collect())
+    }
+}
+
+/// Puts credits of this account of the house into a wallet, once for each reference. `false`: it was done before.
+pub(in crate::store) async fn grant(tx: &mut Tx, wallet: &str, amount: NanoUsd, reference: &str, from: &str) -> Result<bool> {
+    bounded(amount)?;
+    query("insert into wallet (id) values ($1) on conflict do nothing").bind(wallet).later(tx);
+    let mut money = Money::lock(tx, wallet).await?;
+    let known = query("select wallet, amount from entry where kind = 'grant' and ref = $1").bind(reference).optional(tx).await?;
+    match known.map(|row| (row.get::<String>("wallet"), row.get::<NanoUsd>("amount"))) {
+        Some((owner, granted)) if owner == wallet && granted == amount => Ok(false),
+        Some((wallet, amount)) => Err(StoreError::ReferenceUsed { reference: reference.to_owned(), amount, wallet }),
+        None => {
+            bounded(NanoUsd(money.balance.0.saturating_add(amount.0)))?;
+            money.apply(tx, &Move { kind: "grant", reference, from, to: wallet, amount });
+            Ok(true)
+        }
     }
 }
 

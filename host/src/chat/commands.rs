@@ -1,0 +1,155 @@
+//! What commands do, whatever the state of things.
+
+use super::respond::{Expecting, Order, Outcome, Situation, idea, phase, plain};
+use super::texts::Texts;
+use super::{Action, Button, Document, Message, Project, operate, tell};
+use crate::ledger::NanoUsd;
+use crate::project::{Pause, Phase};
+
+/// Every command for everybody, in the order of the chat's menu. `command-NAME` of the texts says what it does.
+pub const COMMANDS: &[&str] =
+    &["new", "status", "plan", "change", "pause", "resume", "cancel", "retry", "budget", "history", "credits", "help", "privacy", "start"];
+/// Projects of one listing.
+const LISTED_MAX: usize = 20;
+/// Those of them that have a button.
+const OPENED_MAX: usize = 8;
+/// A button's words.
+const LABEL_CHARS_MAX: usize = 40;
+
+pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Outcome {
+    let texts = situation.texts;
+    if let Some(outcome) = operate::respond(situation, name, rest) {
+        return outcome;
+    }
+    match name {
+        "start" => Outcome::say(texts.say("welcome", &[("credits", plain(&situation.credits.0.to_string()))])),
+        "help" => Outcome::say(help(texts)),
+        "privacy" => Outcome::say(texts.say("privacy", &[])),
+        "new" if rest.is_empty() => Outcome { expecting: Expecting::Idea, ..Outcome::say(texts.say("ask-idea", &[])) },
+        "new" => idea(situation, rest),
+        "credits" => Outcome::say(credits(situation)),
+        "history" if situation.listed.is_empty() => Outcome::say(texts.say("empty-project", &[])),
+        "history" => history(situation),
+        "status" | "plan" | "change" | "pause" | "resume" | "cancel" | "retry" | "budget" => match &situation.current {
+            Some(project) => of_project(situation, project, name, rest),
+            None => Outcome::say(texts.say("empty-project", &[])),
+        },
+        _ => Outcome::say(texts.say("unknown-command", &[("name", &name.chars().take(LABEL_CHARS_MAX).collect::<String>())])),
+    }
+}
+
+fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) -> Outcome {
+    let texts = situation.texts;
+    let (title, phase) = (project.title(), phase(texts, project));
+    let named = |key: &str| texts.say(key, &[("title", &title), ("phase", &phase)]);
+    let is_over = project.state.is_over();
+    match name {
+        "status" => Outcome::say(tell::status(texts, project)),
+        "plan" => match tell::plan(texts, project, situation.owns) {
+            Some(message) => Outcome { say: vec![message], ..Outcome::default() },
+            None => Outcome::say(named("no-plan")),
+        },
+        _ if !situation.owns => Outcome::say(texts.say("foreign", &[])),
+        "pause" if is_over => Outcome::say(named("is-over")),
+        "pause" if matches!(project.state.phase, Phase::Paused(..)) => Outcome::say(named("paused")),
+        "pause" => Outcome::order(named("pausing"), Order::Pause),
+        "resume" => match &project.state.phase {
+            Phase::Paused(Pause::Credits, _) if situation.credits.0 <= situation.credits.1 => Outcome::say(texts.say("no-credits", &[])),
+            Phase::Paused(..) => Outcome::order(named("resumed"), Order::Resume),
+            _ => Outcome::say(named("nothing-to-resume")),
+        },
+        "cancel" if is_over => Outcome::say(named("is-over")),
+        "cancel" => ask_cancel(texts, &title),
+        "retry" => match &project.state.phase {
+            Phase::Failed(_) | Phase::Paused(Pause::Stuck { .. }, _) => Outcome::order(named("retried"), Order::Retry),
+            _ => Outcome::say(named("nothing-to-retry")),
+        },
+        "change" if project.state.plan.is_none() || matches!(project.state.phase, Phase::Cancelled) => {
+            Outcome::say(named("nothing-to-change"))
+        }
+        "change" if rest.is_empty() => Outcome { expecting: Expecting::Change, ..Outcome::say(texts.say("ask-change", &[])) },
+        "change" => Outcome::order(texts.say("change-begun", &[]), Order::Change(rest.to_owned())),
+        "budget" if is_over => Outcome::say(named("is-over")),
+        "budget" if rest.is_empty() => {
+            let spent = project.charged.to_string();
+            let text = texts.say("ask-budget", &[("title", &title), ("spent", plain(&spent))]);
+            Outcome { expecting: Expecting::Budget, ..Outcome::say(text) }
+        }
+        _ => budget(situation, project, rest),
+    }
+}
+
+/// Another ceiling, if the words are one.
+pub(super) fn budget(situation: &Situation, project: &Project, text: &str) -> Outcome {
+    let texts = situation.texts;
+    let word = text.split_whitespace().next().unwrap_or_default();
+    match word.parse::<NanoUsd>() {
+        // A plan is accepted by its button, with the price in sight.
+        Ok(_) if matches!(project.state.phase, Phase::Quoted) => Outcome::say(texts.say("budget-at-plan", &[])),
+        Ok(ceiling) if ceiling > project.charged => {
+            let amount = ceiling.to_string();
+            Outcome::order(texts.say("budget-set", &[("ceiling", plain(&amount))]), Order::Budget(ceiling))
+        }
+        Ok(_) => Outcome::say(texts.say("budget-low", &[("spent", plain(&project.charged.to_string()))])),
+        Err(_) => Outcome { expecting: Expecting::Budget, ..Outcome::say(texts.say("no-amount", &[])) },
+    }
+}
+
+pub(super) fn ask_cancel(texts: Texts, title: &str) -> Outcome {
+    let button = |name: &str, action| Button { label: texts.plain(name), action };
+    let message = Message::text(texts.say("ask-cancel", &[("title", title)]))
+        .with([button("cancel-sure", Action::CancelSurely), button("cancel-not", Action::Nothing)]);
+    Outcome { say: vec![message], ..Outcome::default() }
+}
+
+fn help(texts: Texts) -> String {
+    let lines: Vec<String> = COMMANDS
+        .iter()
+        .filter(|name| **name != "start" && **name != "help")
+        .map(|name| texts.say("help-line", &[("name", name), ("text", &texts.plain(&format!("command-{name}")))]))
+        .collect();
+    texts.compose("help", &[("commands", &lines.join("\n"))])
+}
+
+fn credits(situation: &Situation) -> String {
+    let texts = situation.texts;
+    let (credits, held) = (situation.credits.0.to_string(), situation.credits.1.to_string());
+    let mut text = texts.say("credits", &[("credits", plain(&credits)), ("held", plain(&held))]);
+    if let (Some(project), true) = (&situation.current, situation.owns) {
+        let [calls, charged, refunded] = [project.calls.to_string(), project.charged.to_string(), project.refunded.to_string()];
+        let parts =
+            [("title", project.title()), ("calls", calls), ("charged", plain(&charged).into()), ("refunded", plain(&refunded).into())];
+        text.push_str(&texts.say("credits-project", &parts.each_ref().map(|(name, value)| (*name, value.as_str()))));
+    }
+    text
+}
+
+fn history(situation: &Situation) -> Outcome {
+    let texts = situation.texts;
+    let mut text = texts.say("history-head", &[]);
+    for one in situation.listed.iter().take(LISTED_MAX) {
+        let phase = texts.plain(&format!("phase-{}", one.phase));
+        text.push('\n');
+        let spent = one.spent.to_string();
+        text.push_str(&texts.say("history-line", &[("title", &one.title), ("phase", &phase), ("spent", plain(&spent))]));
+    }
+    let open = situation
+        .listed
+        .iter()
+        .take(OPENED_MAX)
+        .map(|one| Button { label: one.title.chars().take(LABEL_CHARS_MAX).collect(), action: Action::Open(one.id.clone()) });
+    Outcome { say: vec![Message::text(text).with(open)], ..Outcome::default() }
+}
+
+/// A project that was chosen from the listing: how it stands, and its files if it has any.
+pub(super) fn opened(texts: Texts, project: &Project) -> Message {
+    let message = Message::text(tell::status(texts, project));
+    let has_files = project.state.is_over() && project.state.plan.is_some();
+    let again = Button { label: texts.plain("send-again"), action: Action::SendAgain };
+    if has_files { message.with([again]) } else { message }
+}
+
+/// Its files once more.
+pub(super) fn files(texts: Texts, project: &Project) -> Message {
+    Message { documents: vec![Document::Zip], ..Message::text(texts.say("files-again", &[("title", &project.title())])) }
+}
