@@ -11,9 +11,10 @@ IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
 KILLS ?= 200
 STORE ?= sqlite
+USERS ?= 1000
 PEER ?= target/peer
 
-.PHONY: demo run test torture torture-projects postgres bench bench-checks bench-gateway bench-orchestrator ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -38,6 +39,10 @@ torture: plugins postgres
 torture-projects: plugins postgres
 	KILLS=$(KILLS) ATELIER_TEST_STORE=$(STORE) $(CARGO) run -q -p tests --bin torture -- projects
 
+## The same over people who take an idea to a zip in their chats: what comes in counts once, what goes out is there once.
+torture-bot: plugins postgres
+	KILLS=$(KILLS) ATELIER_TEST_STORE=$(STORE) $(CARGO) run -q -p tests --bin torture -- bot
+
 ## PostgreSQL's programs, for the stories that run on it; each test program starts a throw-away cluster of its own.
 postgres:
 	@ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "installing postgresql" && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
@@ -59,6 +64,11 @@ bench-gateway: postgres
 bench-orchestrator: plugins postgres
 	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-orchestrator
 	$(CARGO) run --release -q -p tests --bin bench-orchestrator
+
+## How long people wait until the bot says that it heard them, with Telegram's limits on: make bench-bot [USERS=1000].
+bench-bot: plugins
+	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-bot
+	USERS=$(USERS) $(CARGO) run --release -q -p tests --bin bench-bot
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
 ideas: plugins

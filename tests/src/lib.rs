@@ -1,13 +1,14 @@
 //! What the stories in `it/` share: a model server that says what it is told and checks what it is asked ([`model_server`]), a
 //! data directory with pinned plugins ([`home`]), the database under it ([`database`]), the program itself ([`program`]) and conversations as files
 //! ([`conversation`]). [`ideas`] is the suite that judges whole runs, [`torture`] kills them, [`workshop`] is a model for
-//! projects of many tasks.
+//! projects of many tasks, [`people`] are those who speak with the bot.
 
 pub mod conversation;
 pub mod database;
 pub mod home;
 pub mod ideas;
 pub mod model_server;
+pub mod people;
 pub mod program;
 pub mod torture;
 pub mod workshop;

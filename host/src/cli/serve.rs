@@ -8,6 +8,7 @@ use crate::telegram::Bot;
 use crate::telegram::api::Api;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -90,7 +91,7 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
     Ok(Exit::Done)
 }
 
-fn bot(app: &App) -> Result<Bot> {
+fn bot(app: &App) -> Result<Arc<Bot>> {
     let settings = &app.reader.settings;
     let token =
         settings.telegram.token.clone().context("there is no bot without ATELIER_TELEGRAM_TOKEN; @BotFather on Telegram gives one")?;

@@ -11,11 +11,12 @@ use crate::store::chats::{ChatEffect, Dialog, Person, Received};
 use crate::store::projects::Project;
 use crate::store::{StoreError, now_ms};
 use anyhow::Result;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 use teloxide_core::payloads::{AnswerCallbackQuery, AnswerCallbackQuerySetters};
 use teloxide_core::types::CallbackQueryId;
+use tokio::task::JoinSet;
 
 /// How often to look although nobody told of an update.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -48,9 +49,10 @@ pub(super) struct Visit {
 
 impl Bot {
     /// Answers, for ever.
-    pub(super) async fn answer(&self) -> std::convert::Infallible {
+    pub(super) async fn answer(self: &Arc<Self>) -> std::convert::Infallible {
         let mut work = self.store.work();
-        let mut under_way = FuturesUnordered::new();
+        // Tasks of their own: one that has a connection to the database must go on while this loop waits for one.
+        let mut under_way: JoinSet<i64> = JoinSet::new();
         let mut chats: HashSet<i64> = HashSet::new();
         loop {
             work.mark_unchanged();
@@ -59,12 +61,25 @@ impl Bot {
                     let room = CHATS_MAX - under_way.len();
                     let free: Vec<Received> = received.into_iter().filter(|one| !chats.contains(&one.chat)).take(room).collect();
                     chats.extend(free.iter().map(|one| one.chat));
-                    under_way.extend(free.into_iter().map(|one| self.serve_chat(one)));
+                    for one in free {
+                        let bot = self.clone();
+                        under_way.spawn(async move { bot.serve_chat(one).await });
+                    }
                 }
                 Err(error) => tracing::warn!("the inbox can't be read: {error}"),
             }
             tokio::select! {
-                Some(chat) = under_way.next(), if !under_way.is_empty() => drop(chats.remove(&chat)),
+                Some(served) = under_way.join_next() => match served {
+                    Ok(chat) => drop(chats.remove(&chat)),
+                    // What panicked is looked at again with the others, when none is under way.
+                    Err(error) => {
+                        tracing::error!("an update could not be served: {error}");
+                        while let Some(served) = under_way.join_next().await {
+                            drop(served);
+                        }
+                        chats.clear();
+                    }
+                },
                 _ = tokio::time::timeout(LOOK_INTERVAL, work.changed()) => {}
             }
         }

@@ -45,12 +45,12 @@ struct Me {
 
 impl Bot {
     /// Over this server, for the projects of this store.
-    pub fn new(api: Api, store: Store, orchestrator: Arc<Orchestrator>) -> Bot {
-        Bot { api, store, orchestrator, me: OnceLock::new() }
+    pub fn new(api: Api, store: Store, orchestrator: Arc<Orchestrator>) -> Arc<Bot> {
+        Arc::new(Bot { api, store, orchestrator, me: OnceLock::new() })
     }
 
     /// Works until it is dropped. Ends by itself only where another process polls for the same bot, or Telegram does not know it.
-    pub async fn serve(&self) -> Result<()> {
+    pub async fn serve(self: &Arc<Self>) -> Result<()> {
         self.introduce().await?;
         self.store.recover_sending().await?;
         tokio::select! {

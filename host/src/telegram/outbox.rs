@@ -7,15 +7,15 @@ use super::pace::Pace;
 use crate::chat::{Button, Message};
 use crate::store::chats::{Fate, Kind, Letter, Waiting, button_name};
 use crate::store::now_ms;
-use futures_util::FutureExt;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use teloxide_core::payloads::{
     EditMessageReplyMarkup, EditMessageReplyMarkupSetters, EditMessageText, EditMessageTextSetters, SendMessage, SendMessageSetters,
 };
 use teloxide_core::types::{ChatId, InlineKeyboardButton, InlineKeyboardMarkup, MessageId, ParseMode};
+use tokio::task::JoinSet;
 
 /// How long to wait for a change at most: what may go later, goes then.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
@@ -31,10 +31,11 @@ type Sent = (Waiting, Fate, String);
 
 impl Bot {
     /// Sends, for ever.
-    pub(super) async fn send(&self) -> std::convert::Infallible {
+    pub(super) async fn send(self: &Arc<Self>) -> std::convert::Infallible {
         let mut work = self.store.work();
         let mut pace = Pace::default();
-        let mut under_way = FuturesUnordered::new();
+        // Tasks of their own: one that has a connection to the database must go on while this loop waits for one.
+        let mut under_way: JoinSet<Sent> = JoinSet::new();
         let mut chats: HashSet<i64> = HashSet::new();
         loop {
             work.mark_unchanged();
@@ -44,19 +45,27 @@ impl Bot {
                 match self.choose(&mut pace, &chats, room, &mut next).await {
                     Ok(chosen) => {
                         chats.extend(chosen.iter().map(|waiting| waiting.letter.chat));
-                        under_way.extend(chosen.into_iter().map(|waiting| self.send_one(waiting)));
+                        for waiting in chosen {
+                            let bot = self.clone();
+                            under_way.spawn(async move { bot.send_one(waiting).await });
+                        }
                     }
                     Err(error) => tracing::warn!("the outbox can't be read: {error}"),
                 }
             }
             let wait = next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             let first = tokio::select! {
-                Some(sent) = under_way.next(), if !under_way.is_empty() => sent,
+                Some(sent) = under_way.join_next() => sent,
                 _ = tokio::time::timeout(wait, work.changed()) => continue,
             };
-            let mut done = vec![first];
-            while let Some(Some(sent)) = under_way.next().now_or_never() {
-                done.push(sent);
+            let mut done = Vec::new();
+            let mut next = Some(first);
+            while let Some(sent) = next {
+                match sent {
+                    Ok(sent) => done.push(sent),
+                    Err(error) => tracing::error!("a letter could not be sent: {error}"),
+                }
+                next = under_way.try_join_next();
             }
             self.note(&done, &mut pace, &mut chats).await;
         }

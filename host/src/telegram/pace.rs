@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 /// Telegram takes thirty messages a second in all chats together; a little less, since they do not arrive as evenly as they leave.
 const WINDOW: Duration = Duration::from_millis(1_050);
-const WINDOW_MAX: usize = 29;
+const WINDOW_MAX: usize = 25;
 /// Of those, so many may be things that nobody waits for; the rest is for answers.
-const PATIENT_MAX: usize = 19;
+const PATIENT_MAX: usize = 18;
 /// A message a second in a chat, and three at once after a while of silence; the last of them is kept for answers.
 const CHAT_REFILL: Duration = Duration::from_millis(1_050);
 const CHAT_BURST: f64 = 3.0;

@@ -2,6 +2,7 @@
 //! instant: the project is delivered in the end, every call that the provider served is in the ledger once, no user is charged twice for
 //! one call or above the ceiling, and an undisturbed run costs the same.
 
+pub mod bot;
 mod workers;
 
 use crate::conversation::Conversation;

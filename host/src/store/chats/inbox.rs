@@ -53,6 +53,14 @@ impl Store {
         Ok(rows.iter().map(|row| Received { update: row.get("update_id"), chat: row.get("chat"), body: row.get("body") }).collect())
     }
 
+    /// How many updates came in, and how many of them have had no effect yet.
+    pub async fn inbox_count(&self) -> Result<(i64, i64)> {
+        let row = query("select count(*) as all_of_them, cast(coalesce(sum(1 - done), 0) as bigint) as open from inbox")
+            .one(&mut self.read().await?)
+            .await?;
+        Ok((row.get("all_of_them"), row.get("open")))
+    }
+
     /// How many updates of a chat came in since this time, up to this one.
     pub async fn heard_since(&self, chat: i64, since_ms: i64, update: i64) -> Result<i64> {
         query("select count(*) from inbox where chat = $1 and at_ms > $2 and update_id <= $3")

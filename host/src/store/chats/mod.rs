@@ -14,7 +14,7 @@ use super::{Result, StoreError, Tx, query, to_json};
 use crate::chat::Message;
 pub use followed::Moved;
 pub use inbox::Received;
-pub use outbox::{Fate, Waiting, button_name};
+pub use outbox::{Fate, Posted, Waiting, button_name};
 pub use people::{Dialog, Invitation, Invite, Person, Pressed};
 use serde::{Deserialize, Serialize};
 

@@ -41,6 +41,17 @@ pub enum Fate {
     Gone,
 }
 
+/// A letter and what became of it.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// The letter.
+    pub letter: Letter,
+    /// `waiting`, `sending`, `sent`, `refused`, `uncertain`.
+    pub state: String,
+    /// How often it was sent again although it may have been there.
+    pub repeats: u64,
+}
+
 /// What the outbox has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct OutboxCount {
@@ -131,6 +142,20 @@ impl Store {
             .optional(&mut self.read().await?)
             .await?;
         Ok(row.and_then(|row| row.get::<String>("file").split_once(' ').map(|(_, id)| id.to_owned())))
+    }
+
+    /// Everything that was to be said in a chat, in the order in which it was written, to be held against what the chat shows.
+    pub async fn posted(&self, chat: i64) -> Result<Vec<Posted>> {
+        let rows = query("select body, state, repeats from outbox where chat = $1 order by number")
+            .bind(chat)
+            .all(&mut self.read().await?)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let letter = from_json("letter", &row.get::<String>("body"))?;
+                Ok(Posted { letter, state: row.get("state"), repeats: row.get("repeats") })
+            })
+            .collect()
     }
 
     /// How much there is of what.
