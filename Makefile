@@ -12,9 +12,10 @@ DATA_DIR ?= .atelier
 KILLS ?= 200
 STORE ?= sqlite
 USERS ?= 1000
+BUYERS ?= 200
 PEER ?= target/peer
 
-.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot bench-stars ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -27,7 +28,7 @@ run: plugins
 test: plugins guests postgres
 	$(CARGO) test --workspace --exclude atelier-guests
 	@echo "the stories of money and projects once more, on PostgreSQL"
-	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram::
+	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram:: payments
 	python3 -m unittest discover -q -s plugins/runner-python/tests
 	cd target/tools/javascript && node --test tests/
 
@@ -69,6 +70,11 @@ bench-orchestrator: plugins postgres
 bench-bot: plugins
 	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-bot
 	USERS=$(USERS) $(CARGO) run --release -q -p tests --bin bench-bot
+
+## How long Telegram waits for the answer whether a payment is welcome, under load; and that each counts once: make bench-stars [BUYERS=200].
+bench-stars: plugins
+	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-stars
+	USERS=$(BUYERS) $(CARGO) run --release -q -p tests --bin bench-stars
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
 ideas: plugins

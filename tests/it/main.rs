@@ -11,6 +11,7 @@ mod limits;
 mod migrations;
 mod model_calls;
 mod parallel;
+mod payments;
 mod providers;
 mod replay;
 mod restarts;

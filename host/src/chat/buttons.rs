@@ -1,7 +1,7 @@
 //! What buttons do. One whose time is over does nothing and says so.
 
 use super::respond::{Expecting, Order, Outcome, Situation, plain};
-use super::{Action, Project, commands};
+use super::{Action, Project, commands, shop};
 use crate::chat::operate::Operation;
 use crate::project::{Answer, Next, Pause, Phase};
 
@@ -13,6 +13,9 @@ pub(super) fn respond(situation: &Situation, action: &Action) -> Outcome {
             true => Outcome { order: Some(announce), used: true, ..Outcome::default() },
             false => Outcome::toast(texts.plain("stale")),
         };
+    }
+    if let Some(outcome) = shop::pressed(situation, action) {
+        return outcome;
     }
     match &situation.current {
         Some(project) => of_project(situation, project, action),

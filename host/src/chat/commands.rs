@@ -2,13 +2,30 @@
 
 use super::respond::{Expecting, Order, Outcome, Situation, idea, phase, plain};
 use super::texts::Texts;
-use super::{Action, Button, Document, Message, Project, operate, tell};
+use super::{Action, Button, Document, Message, Project, operate, shop, tell};
 use crate::ledger::NanoUsd;
 use crate::project::{Pause, Phase};
 
 /// Every command for everybody, in the order of the chat's menu. `command-NAME` of the texts says what it does.
-pub const COMMANDS: &[&str] =
-    &["new", "status", "plan", "change", "pause", "resume", "cancel", "retry", "budget", "history", "credits", "help", "privacy", "start"];
+pub const COMMANDS: &[&str] = &[
+    "new",
+    "status",
+    "plan",
+    "change",
+    "pause",
+    "resume",
+    "cancel",
+    "retry",
+    "budget",
+    "history",
+    "credits",
+    "buy",
+    "help",
+    "paysupport",
+    "terms",
+    "privacy",
+    "start",
+];
 /// Projects of one listing.
 const LISTED_MAX: usize = 20;
 /// Those of them that have a button.
@@ -18,7 +35,7 @@ const LABEL_CHARS_MAX: usize = 40;
 
 pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Outcome {
     let texts = situation.texts;
-    if let Some(outcome) = operate::respond(situation, name, rest) {
+    if let Some(outcome) = operate::respond(situation, name, rest).or_else(|| shop::respond(situation, name)) {
         return outcome;
     }
     match name {

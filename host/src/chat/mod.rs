@@ -1,13 +1,14 @@
 //! The conversation, pure: what a person does in a chat and how things stand, in; what is said and what is ordered, out. Nothing here knows
 //! of Telegram, the database or the time, so that every branch can be read and tried as a script.
 //!
-//! [`respond`] is an answer to a person ([`commands`] and [`buttons`] are its parts, [`operate`] is for operators), [`tell`] what a person
+//! [`respond`] is an answer to a person ([`commands`] and [`buttons`] are its parts, [`shop`] is for buying, [`operate`] for operators), [`tell`] what a person
 //! hears because a project moved, [`texts`] every word of it.
 
 mod buttons;
 mod commands;
 pub mod operate;
 pub mod respond;
+pub mod shop;
 pub mod tell;
 pub mod texts;
 
@@ -67,6 +68,31 @@ pub struct Message {
     /// Files of the project that come with it, before the words.
     #[serde(default)]
     pub documents: Vec<Document>,
+    /// What is to be paid, in place of words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<Invoice>,
+}
+
+/// So many credits for so many Telegram Stars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The price.
+    pub stars: i64,
+    /// What it buys.
+    pub credits: NanoUsd,
+}
+
+/// An offer that can be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// What comes back with the payment.
+    pub name: String,
+    /// What is bought, in a few words and in some more.
+    pub title: String,
+    /// See there.
+    pub description: String,
+    /// The price.
+    pub stars: i64,
 }
 
 /// A file of a project.
@@ -83,7 +109,7 @@ pub enum Document {
 impl Message {
     /// Only words.
     pub fn text(html: String) -> Message {
-        Message { html, buttons: Vec::new(), documents: Vec::new() }
+        Message { html, buttons: Vec::new(), documents: Vec::new(), invoice: None }
     }
 
     /// Buttons one below the other.
@@ -135,6 +161,10 @@ pub enum Action {
     Open(String),
     /// Send its files once more.
     SendAgain,
+    /// Take this offer.
+    Buy(Offer),
+    /// Give back what was paid, by its reference.
+    Return(String),
     /// An operator says this to everybody.
     Announce(String),
 }

@@ -3,7 +3,7 @@
 
 use super::respond::{Order, Outcome, Situation, plain};
 use super::texts::Texts;
-use super::{Action, Button, Message};
+use super::{Action, Button, Message, shop};
 use crate::ledger::NanoUsd;
 
 /// People that one invitation lets in, at most.
@@ -69,6 +69,8 @@ pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Option<O
             Some(stats) => Outcome::say(told(texts, stats)),
             None => wrong(),
         },
+        "refund" if situation.bought.is_empty() => Outcome::say(texts.say("refund-none", &[])),
+        "refund" => Outcome { say: vec![shop::bought(texts, "refund", &situation.bought)], ..Outcome::default() },
         "grant" => match (number(words.next()), words.next().and_then(|word| word.parse::<NanoUsd>().ok())) {
             (Some(person), Some(amount)) if amount > NanoUsd::ZERO => order(Operation::Grant { person, amount }),
             _ => wrong(),

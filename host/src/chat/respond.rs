@@ -1,7 +1,8 @@
 //! An answer to a person: what to say at once, what to order, and what the next text is taken for.
 
+use super::shop::Bought;
 use super::texts::Texts;
-use super::{Action, Message, Operation, Project, Stats, buttons, commands};
+use super::{Action, Message, Offer, Operation, Project, Stats, buttons, commands};
 use crate::ledger::NanoUsd;
 use crate::orchestrator::control::IDEA_BYTES_MAX;
 use crate::project::{Answer, Next, Phase, TaskStatus};
@@ -94,6 +95,10 @@ pub struct Situation {
     pub bot: String,
     /// How everything stands, for an operator who asks.
     pub stats: Option<Stats>,
+    /// What can be bought.
+    pub offers: Vec<Offer>,
+    /// What was bought, newest first, for somebody who asks.
+    pub bought: Vec<Bought>,
 }
 
 /// What is to be done.
@@ -123,6 +128,10 @@ pub enum Order {
     Redeem(String),
     /// What an operator does.
     Operate(Operation),
+    /// Make an invoice of this offer.
+    Sell(Offer),
+    /// Give a purchase back, by its reference.
+    Return(String),
 }
 
 /// The answer.
@@ -281,6 +290,8 @@ mod tests {
             expecting: Expecting::Anything,
             bot: "atelier_bot".into(),
             stats: None,
+            offers: vec![],
+            bought: vec![],
         }
     }
 

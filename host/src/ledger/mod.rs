@@ -21,6 +21,8 @@ pub const HOUSE_SALES: &str = "house:sales";
 pub const HOUSE_GRANTS: &str = "house:grants";
 /// The account that pays refunds.
 pub const HOUSE_REFUNDS: &str = "house:refunds";
+/// Where credits come from that were paid for with Telegram Stars.
+pub const HOUSE_STARS: &str = "house:stars";
 
 /// The rates of one model, as of one moment. A charge is pinned to the row it was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

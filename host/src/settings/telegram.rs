@@ -1,8 +1,16 @@
 //! The Telegram bot: whom it serves, and where its server is.
 
 use super::SettingsError;
+use crate::chat::Offer;
+use crate::ledger::money::AmountError;
+use crate::ledger::{AMOUNT_MAX, NanoUsd};
 use secrecy::SecretString;
 use serde::Deserialize;
+
+/// Telegram takes so many Stars at one time.
+const STARS_MAX: i64 = 10_000;
+/// More is no choice but a list.
+const OFFERS_MAX: usize = 8;
 
 /// The Telegram bot.
 #[derive(Debug, Deserialize)]
@@ -17,6 +25,10 @@ pub struct TelegramSettings {
     pub operators: String,
     /// `ATELIER_TELEGRAM_PROJECTS_MAX`: how many projects of one person may be under way. Default 5.
     pub projects_max: usize,
+    /// `ATELIER_TELEGRAM_CREDITS_PER_STAR`: how many credits a Telegram Star buys, such as `10`. Default: nothing is sold.
+    pub credits_per_star: String,
+    /// `ATELIER_TELEGRAM_STAR_PACKS`: what can be bought at one time, in Stars, separated by commas. Default `50, 250, 1000`.
+    pub star_packs: String,
     /// `ATELIER_TELEGRAM_API_URL`: where the Bot API is. Default `https://api.telegram.org`.
     pub api_url: String,
 }
@@ -28,6 +40,8 @@ impl Default for TelegramSettings {
             users: String::new(),
             operators: String::new(),
             projects_max: 5,
+            credits_per_star: String::new(),
+            star_packs: "50, 250, 1000".to_owned(),
             api_url: "https://api.telegram.org".to_owned(),
         }
     }
@@ -44,6 +58,32 @@ impl TelegramSettings {
         names(&self.operators, person)
     }
 
+    /// What can be bought; nothing where no price is set.
+    pub fn offers(&self) -> Result<Vec<Offer>, SettingsError> {
+        let rate = self.credits_per_star.trim();
+        if rate.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wrong = |why: String| SettingsError(format!("ATELIER_TELEGRAM_CREDITS_PER_STAR: {why}; such as `10`"));
+        let rate: NanoUsd = rate.parse().map_err(|error: AmountError| wrong(error.to_string()))?;
+        let packs = self.star_packs.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let offers: Result<Vec<Offer>, SettingsError> = packs
+            .map(|entry| {
+                let stars = entry.parse::<i64>().ok().filter(|stars| (1..=STARS_MAX).contains(stars)).ok_or_else(|| {
+                    SettingsError(format!(
+                        "ATELIER_TELEGRAM_STAR_PACKS has `{entry}`; it takes numbers of Stars from 1 to {STARS_MAX}, separated by commas"
+                    ))
+                })?;
+                let credits = rate.0.checked_mul(stars).map(NanoUsd).filter(|credits| (NanoUsd(1)..=AMOUNT_MAX).contains(credits));
+                Ok(Offer { stars, credits: credits.ok_or_else(|| wrong(format!("{stars} Stars would buy what no account can hold")))? })
+            })
+            .collect();
+        match offers?.as_slice() {
+            offers if (1..=OFFERS_MAX).contains(&offers.len()) => Ok(offers.to_vec()),
+            _ => Err(SettingsError(format!("ATELIER_TELEGRAM_STAR_PACKS takes 1 to {OFFERS_MAX} numbers of Stars"))),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         for (variable, list) in [("ATELIER_TELEGRAM_USERS", &self.users), ("ATELIER_TELEGRAM_OPERATORS", &self.operators)] {
             let is_wrong = |entry: &&str| !entry.is_empty() && *entry != "*" && entry.parse::<i64>().is_err();
@@ -56,7 +96,7 @@ impl TelegramSettings {
         if names(&self.operators, 0) || self.operators.contains('*') {
             return Err(SettingsError("ATELIER_TELEGRAM_OPERATORS takes numbers only; not everybody can run the bot".to_owned()));
         }
-        Ok(())
+        self.offers().map(drop)
     }
 }
 

@@ -95,6 +95,18 @@ const RULES: &[Rule] = &[
             and not exists (select 1 from step where step.project = project.id)
             and not exists (select 1 from question where question.project = project.id and answer is null)",
     ),
+    (
+        "I16",
+        "what was paid in Stars was granted, and is taken back only where it goes back",
+        "select 'payment ' || number from (
+            select payment.reference as number, payment.state as state, payment.credits as credits,
+                (select coalesce(sum(amount), 0) from entry where kind = 'grant' and ref = payment.reference) as granted,
+                (select coalesce(sum(case when credit = 'house:stars' then amount else -amount end), 0) from entry
+                 where kind = 'adjust' and ref like payment.reference || '/%') as taken
+            from payment) bought
+         where granted <> credits or (state = 'paid' and taken <> 0) or (state = 'refunding' and taken <> credits)
+            or (state = 'refunded' and (taken < 0 or taken > credits))",
+    ),
 ];
 
 /// One line of a provider's own log.

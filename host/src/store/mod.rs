@@ -91,6 +91,17 @@ pub enum StoreError {
     /// A way in that is not there, was used up or is too old.
     #[error("this invitation is unknown, used up or too old")]
     NoInvite,
+    /// A payment that is not there, or can't go back.
+    #[error("there is no such payment that could go back")]
+    NoPayment,
+    /// A purchase of which something is spent.
+    #[error("{left} are left, and {needed} would have to go back")]
+    CreditsSpent {
+        /// What is there.
+        left: NanoUsd,
+        /// What was bought.
+        needed: NanoUsd,
+    },
     /// More waits than the workers can do soon.
     #[error(
         "{waiting} steps wait for a worker, the first for {seconds} s, and at most {max} may; nothing was begun. Try again later, or start more workers (`atelier serve`)"

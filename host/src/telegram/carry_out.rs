@@ -5,7 +5,7 @@ use super::desk::{Visit, settled};
 use super::letters::{Address, letters};
 use crate::chat::{Message, Order, Outcome};
 use crate::store::StoreError;
-use crate::store::chats::{ChatEffect, Dialog, Invitation, Kind, Letter, Used};
+use crate::store::chats::{ChatEffect, Dialog, Invitation, Invoice, Kind, Letter, Trade, Used};
 use crate::store::now_ms;
 use crate::store::projects::Project;
 use anyhow::Result;
@@ -38,6 +38,19 @@ impl Bot {
                 let invitation = Some(Invitation { person: visit.person.id, code });
                 settled(self.store.have(&ChatEffect { invitation, ..effect.clone() }).await).map_err(Into::into)
             }
+            (Order::Sell(offer), _) => {
+                let invoice = Invoice::new(visit.person.id, &offer);
+                let mut selling = effect.clone();
+                for bill in selling.letters.iter_mut().filter_map(|letter| letter.message.invoice.as_mut()) {
+                    bill.name.clone_from(&invoice.name);
+                }
+                self.trade(Trade::Offer(invoice), selling).await
+            }
+            (Order::Return(reference), _) => {
+                let is_operator = self.orchestrator.settings.telegram.is_operator(visit.person.id);
+                let person = (!is_operator).then_some(visit.person.id);
+                self.trade(Trade::Return(reference, person), effect.clone()).await
+            }
             (Order::Operate(operation), _) => self.operate(&visit, operation, effect.clone()).await,
             (order, Some(id)) => {
                 let mine = ChatEffect {
@@ -60,6 +73,7 @@ impl Bot {
             Some(StoreError::Crowded { .. }) => "crowded",
             Some(StoreError::NoInvite) => "invite-invalid",
             Some(StoreError::CeilingBelowSpent { .. }) => "ceiling-low",
+            Some(StoreError::CreditsSpent { .. }) => "return-spent",
             _ => "stale",
         };
         tracing::info!("update {} was refused: {error:#}", visit.update);
@@ -70,6 +84,10 @@ impl Bot {
             ..effect
         };
         Ok(settled(self.store.have(&instead).await)?)
+    }
+
+    pub(super) async fn trade(&self, trade: Trade, effect: ChatEffect) -> Result<()> {
+        Ok(settled(self.store.have(&ChatEffect { trade: Some(trade), ..effect }).await)?)
     }
 
     async fn order(&self, project: &Project, order: Order, effect: ChatEffect) -> Result<()> {
@@ -86,7 +104,7 @@ impl Bot {
             Order::Cancel => drop(control.cancel(project).await?),
             Order::Resume => drop(control.resume(project.clone(), None).await?),
             Order::Budget(ceiling) => drop(control.resume(project.clone(), Some(ceiling)).await?),
-            Order::Begin(_) | Order::Redeem(_) | Order::Operate(_) => {}
+            Order::Begin(_) | Order::Redeem(_) | Order::Operate(_) | Order::Sell(_) | Order::Return(_) => {}
         }
         Ok(settled(self.store.have(&effect).await)?)
     }

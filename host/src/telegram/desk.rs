@@ -102,6 +102,9 @@ impl Bot {
             self.store.chat_moved(received.chat, to).await?;
             return Ok(settled(self.store.have(&nothing).await)?);
         }
+        if let Deed::Returned(charge) = said.deed {
+            return self.returned(received.update, charge).await;
+        }
         let takes_messages = !matches!(said.deed, Deed::Presence { takes_messages: false });
         if self.store.is_gone(received.chat).await? == takes_messages {
             self.store.chat_is_gone(received.chat, !takes_messages).await?;
@@ -110,6 +113,9 @@ impl Bot {
             return Ok(settled(self.store.have(&nothing).await)?);
         }
         let person = self.person(said.user, &said.language).await?;
+        if let Deed::Paid(paid) = said.deed {
+            return self.paid(received.update, &person, paid).await;
+        }
         let texts = Texts(Language::of(&person.language));
         let dialog = self.store.dialog(received.chat, person.id).await?;
         let mut visit = Visit { update: received.update, chat: received.chat, person, texts, dialog, message: None, current: None };
@@ -131,7 +137,7 @@ impl Bot {
                     heard => heard,
                 }
             }
-            Deed::Presence { .. } | Deed::Moved(_) => Heard::Joined,
+            Deed::Presence { .. } | Deed::Moved(_) | Deed::Paid(_) | Deed::Returned(_) => Heard::Joined,
         };
         let situation = self.situation(&mut visit, said.is_group, &heard).await?;
         let outcome = respond(&situation, &heard);
@@ -252,6 +258,8 @@ impl Bot {
             under_way: (self.store.projects_under_way(&person.wallet).await?, settings.telegram.projects_max),
             expecting: visit.dialog.expecting,
             bot: self.me().name.clone(),
+            offers: settings.telegram.offers()?,
+            bought: self.bought(person.id, is_operator, heard).await?,
             stats: if is_operator && asks_for("stats") { Some(self.stats().await?) } else { None },
         })
     }

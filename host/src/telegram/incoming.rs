@@ -3,7 +3,7 @@
 
 use super::Me;
 use crate::chat::Heard;
-use teloxide_core::types::{ChatKind, ChatMemberKind, Message, PublicChatKind, Update, UpdateKind, User};
+use teloxide_core::types::{ChatKind, ChatMemberKind, Message, MessageKind, PublicChatKind, Update, UpdateKind, User};
 
 /// What somebody did.
 #[derive(Debug)]
@@ -24,10 +24,22 @@ pub(super) enum Deed {
     Handed { file: String, name: String, size: u64, words: String, reply_to: Option<i64> },
     /// A button: the query to answer, the button's name, the message's number.
     Pressed { query: String, name: String, message: Option<i64> },
+    /// It was paid.
+    Paid(Paid),
+    /// Telegram gave the Stars of this charge back.
+    Returned(String),
     /// The chat takes messages, or takes none any more.
     Presence { takes_messages: bool },
     /// The group has another number now.
     Moved(i64),
+}
+
+/// A payment as Telegram tells it.
+#[derive(Debug)]
+pub(super) struct Paid {
+    pub(super) charge: String,
+    pub(super) invoice: String,
+    pub(super) stars: i64,
 }
 
 /// Reads an update; `None` where it is nothing to us.
@@ -37,7 +49,19 @@ pub(super) fn said(me: &Me, update: Update) -> Option<Said> {
             if let Some(to) = message.migrate_to_chat_id() {
                 return Some(Said { user: 0, language: String::new(), is_group: true, deed: Deed::Moved(to.0) });
             }
+            if let MessageKind::RefundedPayment(refund) = &message.kind {
+                let deed = Deed::Returned(refund.refunded_payment.telegram_payment_charge_id.0.clone());
+                return Some(Said { user: 0, language: String::new(), is_group: false, deed });
+            }
             let user = message.from.as_ref().filter(|user| !user.is_bot)?;
+            if let Some(payment) = message.successful_payment() {
+                let paid = Paid {
+                    charge: payment.telegram_payment_charge_id.0.clone(),
+                    invoice: payment.invoice_payload.clone(),
+                    stars: i64::from(payment.total_amount),
+                };
+                return Some(by(user, !message.chat.is_private(), Deed::Paid(paid)));
+            }
             let deed = if message.chat.is_private() { spoken(me, &message) } else { spoken_in_group(me, &message)? };
             Some(by(user, !message.chat.is_private(), deed))
         }

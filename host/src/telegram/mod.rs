@@ -1,6 +1,6 @@
-//! The Telegram bot: brings what people do to the conversation ([`crate::chat`]) and what is said to them. Four loops that share nothing but
+//! The Telegram bot: brings what people do to the conversation ([`crate::chat`]) and what is said to them. Loops that share nothing but
 //! the store, so each can stop at any instant: [`poll`] takes updates in, [`desk`] has their effect ([`incoming`] says what they mean),
-//! [`follow`] tells chats how their projects move, [`outbox`] sends, at the [`pace`] that Telegram takes.
+//! [`follow`] tells chats how their projects move, [`outbox`] sends, at the [`pace`] that Telegram takes. [`payments`] is about Stars.
 
 pub mod api;
 mod carry_out;
@@ -12,6 +12,7 @@ mod letters;
 mod operate;
 mod outbox;
 mod pace;
+mod payments;
 mod poll;
 
 use crate::chat::{COMMANDS, Language, Texts};
@@ -24,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use teloxide_core::payloads::{GetMe, SetMyCommands, SetMyCommandsSetters};
 use teloxide_core::types::BotCommand;
+use tokio::sync::Semaphore;
 
 /// After a request that failed.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -34,6 +36,7 @@ pub struct Bot {
     store: Store,
     orchestrator: Arc<Orchestrator>,
     me: OnceLock<Me>,
+    checkouts: Arc<Semaphore>,
 }
 
 /// What Telegram calls the bot.
@@ -46,7 +49,7 @@ struct Me {
 impl Bot {
     /// Over this server, for the projects of this store.
     pub fn new(api: Api, store: Store, orchestrator: Arc<Orchestrator>) -> Arc<Bot> {
-        Arc::new(Bot { api, store, orchestrator, me: OnceLock::new() })
+        Arc::new(Bot { api, store, orchestrator, me: OnceLock::new(), checkouts: payments::checkouts() })
     }
 
     /// Works until it is dropped. Ends by itself only where another process polls for the same bot, or Telegram does not know it.
@@ -55,7 +58,7 @@ impl Bot {
         self.store.recover_sending().await?;
         tokio::select! {
             polled = self.poll() => polled,
-            never = async { tokio::join!(self.answer(), self.follow(), self.send()) } => match never {},
+            never = async { tokio::join!(self.answer(), self.follow(), self.send(), self.refund()) } => match never {},
         }
     }
 

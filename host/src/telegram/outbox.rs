@@ -155,6 +155,9 @@ impl Bot {
         if let ([document], Some(project)) = (letter.message.documents.as_slice(), &letter.project) {
             return self.deliver_document(letter, *document, project).await;
         }
+        if let (Some(invoice), None) = (&letter.message.invoice, waiting.message) {
+            return self.deliver_invoice(letter.chat, invoice).await.map(|message| (message, None));
+        }
         match self.write(waiting, &letter.message.html, true).await {
             // Something in it is no markup to Telegram: better plain than not at all.
             Err(Trouble::Refused { why, .. }) if why.contains("can't parse entities") => {
@@ -224,7 +227,7 @@ impl Bot {
     }
 }
 
-fn number(sent: &Value) -> i64 {
+pub(super) fn number(sent: &Value) -> i64 {
     sent["message_id"].as_i64().unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@ use super::{AGAIN, Bot};
 use crate::store::chats::Received;
 use anyhow::{Result, bail};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use teloxide_core::payloads::{GetUpdates, GetUpdatesSetters};
 use teloxide_core::types::AllowedUpdate;
@@ -15,12 +16,17 @@ const POLL: Duration = Duration::from_secs(25);
 /// Telegram's code for a second poller.
 const CONFLICT: u16 = 409;
 /// What is heard of.
-pub(super) const HEARD: [AllowedUpdate; 4] =
-    [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery, AllowedUpdate::MyChatMember];
+pub(super) const HEARD: [AllowedUpdate; 5] = [
+    AllowedUpdate::Message,
+    AllowedUpdate::EditedMessage,
+    AllowedUpdate::CallbackQuery,
+    AllowedUpdate::MyChatMember,
+    AllowedUpdate::PreCheckoutQuery,
+];
 
 impl Bot {
     /// Takes updates in, for ever.
-    pub(super) async fn poll(&self) -> Result<()> {
+    pub(super) async fn poll(self: &Arc<Self>) -> Result<()> {
         loop {
             let offset = match self.store.next_update().await {
                 Ok(next) => i32::try_from(next).unwrap_or(i32::MAX),
@@ -50,7 +56,8 @@ impl Bot {
     }
 
     /// Stores updates. What can't be stored comes again: it was not confirmed.
-    async fn take_in(&self, updates: &[Value]) {
+    async fn take_in(self: &Arc<Self>, updates: &[Value]) {
+        self.answer_checkouts(updates);
         let received: Vec<Received> = updates.iter().filter_map(received).collect();
         if let Err(error) = self.store.receive(&received).await {
             tracing::warn!("updates can't be stored yet: {error}");
@@ -66,6 +73,7 @@ pub(super) fn received(update: &Value) -> Option<Received> {
         "/edited_message/chat/id",
         "/callback_query/message/chat/id",
         "/callback_query/from/id",
+        "/pre_checkout_query/from/id",
         "/my_chat_member/chat/id",
     ];
     let chat = places.iter().find_map(|place| update.pointer(place)?.as_i64());

@@ -2,12 +2,14 @@
 //! transaction that has its effect, and what is to be said is written down in it, under a name that it has once. So whatever happens in
 //! between, a person's word counts once and is answered once.
 //!
-//! [`people`] is who may speak and of what, [`inbox`] and [`outbox`] are the boxes, [`followed`] is how far a chat was told of a project.
+//! [`people`] is who may speak and of what, [`inbox`] and [`outbox`] are the boxes, [`followed`] is how far a chat was told of a project,
+//! [`payments`] is what was bought for Stars.
 //! Here is what they share: the [`ChatEffect`] of an update.
 
 pub mod followed;
 pub mod inbox;
 pub mod outbox;
+pub mod payments;
 pub mod people;
 
 use super::{Result, StoreError, Tx, query, to_json};
@@ -15,6 +17,7 @@ use crate::chat::Message;
 pub use followed::Moved;
 pub use inbox::Received;
 pub use outbox::{Fate, Posted, Waiting, button_name};
+pub use payments::{Checkout, Invoice, Payment, Refund, Trade};
 pub use people::{Dialog, Invitation, Invite, Person, Pressed};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +83,8 @@ pub struct ChatEffect {
     pub used: Option<Used>,
     /// Who is let in, and by what.
     pub invitation: Option<Invitation>,
+    /// What is bought or goes back.
+    pub trade: Option<Trade>,
     /// What is said.
     pub letters: Vec<Letter>,
 }
@@ -94,6 +99,9 @@ pub(super) async fn have(tx: &mut Tx, effect: &ChatEffect) -> Result<()> {
     }
     if let Some(invitation) = &effect.invitation {
         people::redeem(tx, invitation).await?;
+    }
+    if let Some(trade) = &effect.trade {
+        payments::trade(tx, trade).await?;
     }
     if let Some((chat, person, dialog)) = &effect.dialog {
         query(

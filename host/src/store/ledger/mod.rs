@@ -150,8 +150,21 @@ impl Money {
         Money { wallet: row.get("id"), balance: row.get("balance"), held: row.get("held"), seq: row.get("seq") }
     }
 
-    fn left(&self) -> NanoUsd {
+    /// What is not held.
+    pub(super) fn left(&self) -> NanoUsd {
         self.balance - self.held
+    }
+
+    /// A correction: an account of the house takes credits back that it gave.
+    pub(super) fn take_back(&mut self, tx: &mut Tx, house: &str, reference: &str, amount: NanoUsd) {
+        let wallet = self.wallet.clone();
+        self.apply(tx, &Move { kind: "adjust", reference, from: &wallet, to: house, amount });
+    }
+
+    /// A correction: an account of the house gives credits again that it took back.
+    pub(super) fn give_back(&mut self, tx: &mut Tx, house: &str, reference: &str, amount: NanoUsd) {
+        let wallet = self.wallet.clone();
+        self.apply(tx, &Move { kind: "adjust", reference, from: house, to: &wallet, amount });
     }
 
     /// Holds more, or less.
