@@ -8,14 +8,14 @@ use crate::chat::{Button, Message};
 use crate::store::chats::{Fate, Kind, Letter, Waiting, button_name};
 use crate::store::now_ms;
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use teloxide_core::payloads::{
     EditMessageReplyMarkup, EditMessageReplyMarkupSetters, EditMessageText, EditMessageTextSetters, SendMessage, SendMessageSetters,
 };
 use teloxide_core::types::{ChatId, InlineKeyboardButton, InlineKeyboardMarkup, MessageId, ParseMode};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// How long to wait for a change at most: what may go later, goes then.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
@@ -36,18 +36,19 @@ impl Bot {
         let mut pace = Pace::default();
         // Tasks of their own: one that has a connection to the database must go on while this loop waits for one.
         let mut under_way: JoinSet<Sent> = JoinSet::new();
-        let mut chats: HashSet<i64> = HashSet::new();
+        // What is under way, by its chat.
+        let mut busy: HashMap<i64, (Id, Waiting)> = HashMap::new();
         loop {
             work.mark_unchanged();
             let mut next = Instant::now() + LOOK_INTERVAL;
             let room = UNDER_WAY_MAX - under_way.len();
             if room > 0 {
-                match self.choose(&mut pace, &chats, room, &mut next).await {
+                match self.choose(&mut pace, &busy, room, &mut next).await {
                     Ok(chosen) => {
-                        chats.extend(chosen.iter().map(|waiting| waiting.letter.chat));
                         for waiting in chosen {
-                            let bot = self.clone();
-                            under_way.spawn(async move { bot.send_one(waiting).await });
+                            let (bot, sent) = (self.clone(), waiting.clone());
+                            let task = under_way.spawn(async move { bot.send_one(sent).await });
+                            busy.insert(waiting.letter.chat, (task.id(), waiting));
                         }
                     }
                     Err(error) => tracing::warn!("the outbox can't be read: {error}"),
@@ -61,24 +62,32 @@ impl Bot {
             let mut done = Vec::new();
             let mut next = Some(first);
             while let Some(sent) = next {
-                match sent {
-                    Ok(sent) => done.push(sent),
-                    Err(error) => tracing::error!("a letter could not be sent: {error}"),
-                }
+                // What panicked would do it again.
+                let failed = |error: JoinError| {
+                    let (_, waiting) = busy.values().find(|(task, _)| *task == error.id())?;
+                    Some((waiting.clone(), Fate::Refused, error.to_string()))
+                };
+                done.extend(sent.map_or_else(failed, Some));
                 next = under_way.try_join_next();
             }
-            self.note(&done, &mut pace, &mut chats).await;
+            self.note(&done, &mut pace, &mut busy).await;
         }
     }
 
     /// What goes now, marked as under way; and when there may be more.
-    async fn choose(&self, pace: &mut Pace, busy: &HashSet<i64>, room: usize, next: &mut Instant) -> crate::store::Result<Vec<Waiting>> {
+    async fn choose(
+        &self,
+        pace: &mut Pace,
+        busy: &HashMap<i64, (Id, Waiting)>,
+        room: usize,
+        next: &mut Instant,
+    ) -> crate::store::Result<Vec<Waiting>> {
         let (now, mut chosen) = (Instant::now(), Vec::new());
         for waiting in self.store.to_send(LOOKED_AT).await? {
             if chosen.len() == room {
                 break;
             }
-            if busy.contains(&waiting.letter.chat) {
+            if busy.contains_key(&waiting.letter.chat) {
                 continue;
             }
             match pace.lets(&waiting.letter, now) {
@@ -93,9 +102,9 @@ impl Bot {
     }
 
     /// Writes down what became of letters, until that is done: it decides what is sent again.
-    async fn note(&self, done: &[Sent], pace: &mut Pace, chats: &mut HashSet<i64>) {
+    async fn note(&self, done: &[Sent], pace: &mut Pace, busy: &mut HashMap<i64, (Id, Waiting)>) {
         for (waiting, fate, detail) in done {
-            chats.remove(&waiting.letter.chat);
+            busy.remove(&waiting.letter.chat);
             if let Fate::Later(time) = fate {
                 let wait = u64::try_from(time - now_ms()).unwrap_or_default();
                 pace.wait(waiting.letter.chat, Instant::now() + Duration::from_millis(wait));
