@@ -15,7 +15,7 @@ USERS ?= 1000
 BUYERS ?= 200
 PEER ?= target/peer
 
-.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot bench-stars ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -75,6 +75,11 @@ bench-bot: plugins
 bench-stars: plugins
 	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-stars
 	USERS=$(BUYERS) $(CARGO) run --release -q -p tests --bin bench-stars
+
+## Renews what documentation/bot_ux_design.md has from the code and from tests/conversations/bot. What was said in a script is renewed by
+## ATELIER_TEST_RECORD=1 cargo test -p tests --test it -- every_bot_conversation, to be read before it is kept.
+bot-ux:
+	ATELIER_TEST_RECORD=1 $(CARGO) test -q -p tests --test it -- the_bots_document
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
 ideas: plugins

@@ -1,5 +1,7 @@
 //! One test binary for all stories, so that everything is linked once.
 
+mod bot_conversations;
+mod bot_document;
 mod changes;
 mod commands;
 mod conversations;

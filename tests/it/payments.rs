@@ -124,7 +124,7 @@ async fn a_payment_that_is_told_fifty_times_counts_once_at_the_wire() {
     let charge = shop.buys(ada, 50).await;
     let after = shop.balance(ada).await;
     shop.telegram.holds_updates();
-    let last = (0..49).map(|_| shop.telegram.repeat_payment(&charge)).last();
+    let last = (0..49).map(|_| shop.telegram.repeat_payment(&charge)).next_back();
     shop.telegram.releases_updates(telegram_double::Order::Reversed);
     let reader = shop.reader().await;
     tests::until(async || {

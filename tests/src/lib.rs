@@ -1,8 +1,11 @@
 //! What the stories in `it/` share: a model server that says what it is told and checks what it is asked ([`model_server`]), a
 //! data directory with pinned plugins ([`home`]), the database under it ([`database`]), the program itself ([`program`]) and conversations as files
 //! ([`conversation`]). [`ideas`] is the suite that judges whole runs, [`torture`] kills them, [`workshop`] is a model for
-//! projects of many tasks, [`people`] are those who speak with the bot.
+//! projects of many tasks, [`people`] are those who speak with the bot; [`bot_conversation`] plays what they
+//! say as a script, and [`bot_document`] puts the scripts into the document of the bot.
 
+pub mod bot_conversation;
+pub mod bot_document;
 pub mod conversation;
 pub mod database;
 pub mod home;

@@ -15,9 +15,11 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub enum Answer {
     Text(String),
     /// After a while.
     Slow(Duration, Box<Answer>),
+    /// When the gate opens.
+    Behind(Gate, Box<Answer>),
     /// With this usage, whatever was sent.
     Usage(String, u64, u64),
     /// As one JSON document, as a server does that can't stream.
@@ -54,6 +58,46 @@ pub enum Answer {
     Cut(String),
     /// Bytes that are no stream at all.
     Garbage,
+}
+
+/// A gate that answers wait behind while it is shut.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    is_shut: Arc<watch::Sender<bool>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate { is_shut: Arc::new(watch::Sender::new(false)), waiting: Arc::default() }
+    }
+}
+
+impl Gate {
+    /// Shuts it, or opens it for all that wait.
+    pub fn shut(&self, is_shut: bool) {
+        self.is_shut.send_replace(is_shut);
+    }
+
+    /// Answers that wait now, for callers that are still there.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    async fn pass(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        // Also where the caller leaves and this is never finished.
+        let _waiting = Waiting(self.waiting.clone());
+        let _ = self.is_shut.subscribe().wait_for(|is_shut| !is_shut).await;
+    }
+}
+
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What was asked, as it came over the wire.
@@ -204,10 +248,19 @@ async fn complete(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Byt
         all.len() - 1
     };
     let mut answer = (lock(&inner.script))(&asked, number);
-    while let Answer::Slow(wait, then) = answer {
-        tokio::time::sleep(wait).await;
-        answer = *then;
-    }
+    let answer = loop {
+        answer = match answer {
+            Answer::Slow(wait, then) => {
+                tokio::time::sleep(wait).await;
+                *then
+            }
+            Answer::Behind(gate, then) => {
+                gate.pass().await;
+                *then
+            }
+            answer => break answer,
+        };
+    };
     if matches!(answer, Answer::Silence) {
         inner.note(json!({ "request_id": asked.request_id, "served": true }));
         std::future::pending::<()>().await;
@@ -328,7 +381,7 @@ fn respond(inner: &Inner, asked: &Asked, answer: Answer) -> Response {
             note(true, None);
             event_stream(Body::from("data: <html>It works!</html>\n\n"))
         }
-        Answer::Slow(..) | Answer::Silence => unreachable!("waited for before"),
+        Answer::Slow(..) | Answer::Behind(..) | Answer::Silence => unreachable!("waited for before"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What buttons do. One whose time is over does nothing and says so.
 
-use super::respond::{Expecting, Order, Outcome, Situation, plain};
+use super::respond::{Expecting, Order, Outcome, Situation};
 use super::{Action, Project, commands, shop};
 use crate::chat::operate::Operation;
 use crate::project::{Answer, Next, Pause, Phase};
@@ -38,13 +38,12 @@ fn of_project(situation: &Situation, project: &Project, action: &Action) -> Outc
         Action::Skip(question) if asked == *question => answer(Answer::Skipped),
         Action::Enough(question) if asked == *question => answer(Answer::Enough),
         Action::Approve(ceiling) if state.next() == Next::Approve => {
-            let amount = ceiling.to_string();
-            Outcome::order(texts.say("approved", &[("ceiling", plain(&amount))]), Order::Approve(*ceiling))
+            Outcome::order(texts.say("approved", &[("ceiling", &texts.cost(*ceiling))]), Order::Approve(*ceiling))
         }
         Action::Change if state.plan.is_some() && !matches!(state.phase, Phase::Cancelled) => {
             Outcome { expecting: Expecting::Change, ..Outcome::say(texts.say("ask-change", &[])) }
         }
-        Action::Cancel if is_open => commands::ask_cancel(texts, &title),
+        Action::Cancel if is_open => commands::ask_cancel(texts, project),
         Action::CancelSurely if is_open => Outcome { order: Some(Order::Cancel), used: true, ..Outcome::default() },
         Action::Nothing => Outcome { used: true, ..Outcome::say(texts.say("going-on", &[])) },
         Action::Retry if is_stuck || matches!(state.phase, Phase::Failed(_)) => {

@@ -1,10 +1,10 @@
 //! What commands do, whatever the state of things.
 
-use super::respond::{Expecting, Order, Outcome, Situation, idea, phase, plain};
+use super::respond::{Expecting, Order, Outcome, Situation, idea, phase};
 use super::texts::Texts;
 use super::{Action, Button, Document, Message, Project, operate, shop, tell};
 use crate::ledger::NanoUsd;
-use crate::project::{Pause, Phase};
+use crate::project::{Next, Pause, Phase};
 
 /// Every command for everybody, in the order of the chat's menu. `command-NAME` of the texts says what it does.
 pub const COMMANDS: &[&str] = &[
@@ -39,7 +39,7 @@ pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Outcome 
         return outcome;
     }
     match name {
-        "start" => Outcome::say(texts.say("welcome", &[("credits", plain(&situation.credits.0.to_string()))])),
+        "start" => Outcome::say(texts.say("welcome", &[("credits", &texts.funds(situation.credits.0))])),
         "help" => Outcome::say(help(texts)),
         "privacy" => Outcome::say(texts.say("privacy", &[])),
         "new" if rest.is_empty() => Outcome { expecting: Expecting::Idea, ..Outcome::say(texts.say("ask-idea", &[])) },
@@ -61,14 +61,14 @@ fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) 
     let named = |key: &str| texts.say(key, &[("title", &title), ("phase", &phase)]);
     let is_over = project.state.is_over();
     match name {
-        "status" => Outcome::say(tell::status(texts, project)),
+        "status" => Outcome { say: standing(situation, project), ..Outcome::default() },
         "plan" => match tell::plan(texts, project, situation.owns) {
             Some(message) => Outcome { say: vec![message], ..Outcome::default() },
             None => Outcome::say(named("no-plan")),
         },
         _ if !situation.owns => Outcome::say(texts.say("foreign", &[])),
         "pause" if is_over => Outcome::say(named("is-over")),
-        "pause" if matches!(project.state.phase, Phase::Paused(..)) => Outcome::say(named("paused")),
+        "pause" if matches!(project.state.phase, Phase::Paused(..)) => Outcome { say: tell::tell(texts, project), ..Outcome::default() },
         "pause" => Outcome::order(named("pausing"), Order::Pause),
         "resume" => match &project.state.phase {
             Phase::Paused(Pause::Credits, _) if situation.credits.0 <= situation.credits.1 => Outcome::say(texts.say("no-credits", &[])),
@@ -76,7 +76,7 @@ fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) 
             _ => Outcome::say(named("nothing-to-resume")),
         },
         "cancel" if is_over => Outcome::say(named("is-over")),
-        "cancel" => ask_cancel(texts, &title),
+        "cancel" => ask_cancel(texts, project),
         "retry" => match &project.state.phase {
             Phase::Failed(_) | Phase::Paused(Pause::Stuck { .. }, _) => Outcome::order(named("retried"), Order::Retry),
             _ => Outcome::say(named("nothing-to-retry")),
@@ -88,34 +88,46 @@ fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) 
         "change" => Outcome::order(texts.say("change-begun", &[]), Order::Change(rest.to_owned())),
         "budget" if is_over => Outcome::say(named("is-over")),
         "budget" if rest.is_empty() => {
-            let spent = project.charged.to_string();
-            let text = texts.say("ask-budget", &[("title", &title), ("spent", plain(&spent))]);
+            let text = texts.say("ask-budget", &[("title", &title), ("spent", &texts.cost(project.charged))]);
             Outcome { expecting: Expecting::Budget, ..Outcome::say(text) }
         }
         _ => budget(situation, project, rest),
     }
 }
 
+/// How it stands; and once more what waits for whoever asks, if it is theirs.
+fn standing(situation: &Situation, project: &Project) -> Vec<Message> {
+    let texts = situation.texts;
+    let mut say = vec![Message::text(tell::status(texts, project))];
+    match project.state.next() {
+        _ if !situation.owns || project.state.is_over() => {}
+        Next::Approve => say[0].html.push_str(&texts.say("status-approve", &[])),
+        _ => say.extend(tell::tell(texts, project)),
+    }
+    say
+}
+
 /// Another ceiling, if the words are one.
 pub(super) fn budget(situation: &Situation, project: &Project, text: &str) -> Outcome {
     let texts = situation.texts;
     let word = text.split_whitespace().next().unwrap_or_default();
-    match word.parse::<NanoUsd>() {
+    match texts.read_amount(word) {
         // A plan is accepted by its button, with the price in sight.
-        Ok(_) if matches!(project.state.phase, Phase::Quoted) => Outcome::say(texts.say("budget-at-plan", &[])),
-        Ok(ceiling) if ceiling > project.charged => {
-            let amount = ceiling.to_string();
-            Outcome::order(texts.say("budget-set", &[("ceiling", plain(&amount))]), Order::Budget(ceiling))
+        Some(_) if matches!(project.state.phase, Phase::Quoted) => Outcome::say(texts.say("budget-at-plan", &[])),
+        Some(ceiling) if ceiling > project.charged => {
+            Outcome::order(texts.say("budget-set", &[("ceiling", &texts.cost(ceiling))]), Order::Budget(ceiling))
         }
-        Ok(_) => Outcome::say(texts.say("budget-low", &[("spent", plain(&project.charged.to_string()))])),
-        Err(_) => Outcome { expecting: Expecting::Budget, ..Outcome::say(texts.say("no-amount", &[])) },
+        Some(_) => Outcome::say(texts.say("budget-low", &[("spent", &texts.cost(project.charged))])),
+        None => Outcome { expecting: Expecting::Budget, ..Outcome::say(texts.say("no-amount", &[])) },
     }
 }
 
-pub(super) fn ask_cancel(texts: Texts, title: &str) -> Outcome {
+pub(super) fn ask_cancel(texts: Texts, project: &Project) -> Outcome {
     let button = |name: &str, action| Button { label: texts.plain(name), action };
-    let message = Message::text(texts.say("ask-cancel", &[("title", title)]))
-        .with([button("cancel-sure", Action::CancelSurely), button("cancel-not", Action::Nothing)]);
+    // Who cancels a change keeps the project.
+    let (question, yes) = if project.state.revision.is_some() { ("ask-withdraw", "withdraw-sure") } else { ("ask-cancel", "cancel-sure") };
+    let message = Message::text(texts.say(question, &[("title", &project.title())]))
+        .with([button(yes, Action::CancelSurely), button("cancel-not", Action::Nothing)]);
     Outcome { say: vec![message], ..Outcome::default() }
 }
 
@@ -130,12 +142,14 @@ fn help(texts: Texts) -> String {
 
 fn credits(situation: &Situation) -> String {
     let texts = situation.texts;
-    let (credits, held) = (situation.credits.0.to_string(), situation.credits.1.to_string());
-    let mut text = texts.say("credits", &[("credits", plain(&credits)), ("held", plain(&held))]);
+    let (credits, held) = situation.credits;
+    let mut text = texts.say("credits", &[("credits", &texts.funds(credits))]);
+    if held > NanoUsd::ZERO {
+        text.push_str(&texts.say("credits-held", &[("held", &texts.cost(held))]));
+    }
     if let (Some(project), true) = (&situation.current, situation.owns) {
-        let [calls, charged, refunded] = [project.calls.to_string(), project.charged.to_string(), project.refunded.to_string()];
-        let parts =
-            [("title", project.title()), ("calls", calls), ("charged", plain(&charged).into()), ("refunded", plain(&refunded).into())];
+        let (charged, refunded) = (texts.cost(project.charged), texts.funds(project.refunded));
+        let parts = [("title", project.title()), ("calls", project.calls.to_string()), ("charged", charged), ("refunded", refunded)];
         text.push_str(&texts.say("credits-project", &parts.each_ref().map(|(name, value)| (*name, value.as_str()))));
     }
     text
@@ -147,8 +161,8 @@ fn history(situation: &Situation) -> Outcome {
     for one in situation.listed.iter().take(LISTED_MAX) {
         let phase = texts.plain(&format!("phase-{}", one.phase));
         text.push('\n');
-        let spent = one.spent.to_string();
-        text.push_str(&texts.say("history-line", &[("title", &one.title), ("phase", &phase), ("spent", plain(&spent))]));
+        let spent = texts.cost(one.spent);
+        text.push_str(&texts.say("history-line", &[("title", &one.title), ("phase", &phase), ("spent", &spent)]));
     }
     let open = situation
         .listed

@@ -1,9 +1,10 @@
 //! The conversation, pure: what a person does in a chat and how things stand, in; what is said and what is ordered, out. Nothing here knows
 //! of Telegram, the database or the time, so that every branch can be read and tried as a script.
 //!
-//! [`respond`] is an answer to a person ([`commands`] and [`buttons`] are its parts, [`shop`] is for buying, [`operate`] for operators), [`tell`] what a person
-//! hears because a project moved, [`texts`] every word of it.
+//! [`respond`] is an answer to a person ([`commands`] and [`buttons`] are its parts, [`shop`] is for buying, [`operate`] for operators),
+//! [`tell`] what a person hears because a project moved, [`texts`] every word of it and [`amounts`] every amount.
 
+mod amounts;
 mod buttons;
 mod commands;
 pub mod operate;

@@ -1,7 +1,7 @@
 //! What operators do in a chat: let people in or out, give credits, speak to everybody, see how everything stands. For everybody else these
 //! commands do not exist.
 
-use super::respond::{Order, Outcome, Situation, plain};
+use super::respond::{Order, Outcome, Situation};
 use super::texts::Texts;
 use super::{Action, Button, Message, shop};
 use crate::ledger::NanoUsd;
@@ -71,7 +71,7 @@ pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Option<O
         },
         "refund" if situation.bought.is_empty() => Outcome::say(texts.say("refund-none", &[])),
         "refund" => Outcome { say: vec![shop::bought(texts, "refund", &situation.bought)], ..Outcome::default() },
-        "grant" => match (number(words.next()), words.next().and_then(|word| word.parse::<NanoUsd>().ok())) {
+        "grant" => match (number(words.next()), words.next().and_then(|word| texts.read_amount(word))) {
             (Some(person), Some(amount)) if amount > NanoUsd::ZERO => order(Operation::Grant { person, amount }),
             _ => wrong(),
         },
@@ -81,7 +81,7 @@ pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Option<O
         },
         "invite" => {
             let uses = words.next().map_or(Some(1), |word| word.parse().ok()).filter(|uses| (1..=INVITE_USES_MAX).contains(uses));
-            let credits = words.next().map_or(Some(NanoUsd::ZERO), |word| word.parse().ok());
+            let credits = words.next().map_or(Some(NanoUsd::ZERO), |word| texts.read_amount(word));
             match (uses, credits) {
                 (Some(uses), Some(credits)) => order(Operation::Invite { uses, credits }),
                 _ => wrong(),
@@ -105,7 +105,7 @@ fn told(texts: Texts, stats: &Stats) -> String {
         .map(|(word, count)| texts.say("stats-line", &[("phase", &texts.plain(&format!("phase-{word}"))), ("count", &count.to_string())]))
         .collect();
     let [waiting, refused, uncertain, repeats] = stats.messages.map(|count| count.to_string());
-    let (people, charged) = (stats.people.to_string(), stats.charged.to_string());
+    let (people, charged) = (stats.people.to_string(), texts.cost(stats.charged));
     let (steps, under_way) = (stats.steps.0.to_string(), stats.steps.1.to_string());
     texts.compose(
         "stats",
@@ -114,7 +114,7 @@ fn told(texts: Texts, stats: &Stats) -> String {
             ("projects", &projects.join("\n")),
             ("steps", &steps),
             ("under-way", &under_way),
-            ("charged", plain(&charged)),
+            ("charged", &charged),
             ("waiting", &waiting),
             ("refused", &refused),
             ("uncertain", &uncertain),

@@ -218,7 +218,7 @@ fn text_of(situation: &Situation, text: &str) -> Outcome {
 pub(super) fn idea(situation: &Situation, text: &str) -> Outcome {
     let texts = situation.texts;
     if text.len() > IDEA_BYTES_MAX {
-        return Outcome::say(texts.say("too-long", &[("max", &IDEA_BYTES_MAX.to_string())]));
+        return Outcome::say(texts.say("too-long", &[("max", &(IDEA_BYTES_MAX / 1_000).to_string())]));
     }
     let (under_way, max) = situation.under_way;
     if under_way >= max {
@@ -227,18 +227,12 @@ pub(super) fn idea(situation: &Situation, text: &str) -> Outcome {
     if situation.credits.0 <= situation.credits.1 {
         return Outcome::say(texts.say("no-credits", &[]));
     }
-    let limit = situation.limit.to_string();
-    Outcome::order(texts.say("begun", &[("limit", plain(&limit))]), Order::Begin(text.to_owned()))
+    Outcome::order(texts.say("begun", &[("limit", &texts.cost(situation.limit))]), Order::Begin(text.to_owned()))
 }
 
 /// The phase in words.
 pub(super) fn phase(texts: Texts, project: &Project) -> String {
     texts.plain(&format!("phase-{}", project.state.phase.word()))
-}
-
-/// An amount without its unit, which the texts bring.
-pub(super) fn plain(amount: &str) -> &str {
-    amount.strip_suffix(" credits").unwrap_or(amount)
 }
 
 /// Tasks that are done, of all.

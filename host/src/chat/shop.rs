@@ -1,6 +1,6 @@
 //! Buying credits for Telegram Stars, and giving a purchase back.
 
-use super::respond::{Order, Outcome, Situation, plain};
+use super::respond::{Order, Outcome, Situation};
 use super::texts::Texts;
 use super::{Action, Button, Invoice, Message, Offer};
 use crate::ledger::NanoUsd;
@@ -57,9 +57,8 @@ fn buy(situation: &Situation) -> Outcome {
     if situation.offers.is_empty() {
         return Outcome::say(texts.say("buy-none", &[("id", &situation.person.to_string())]));
     }
-    let credits = situation.credits.0.to_string();
     let offers = situation.offers.iter().map(|offer| Button { label: worded(texts, "offer", offer), action: Action::Buy(*offer) });
-    let message = Message::text(texts.say("buy", &[("credits", plain(&credits))])).with(offers);
+    let message = Message::text(texts.say("buy", &[("credits", &texts.funds(situation.credits.0))])).with(offers);
     Outcome { say: vec![message], ..Outcome::default() }
 }
 
@@ -75,9 +74,9 @@ pub(super) fn bought(texts: Texts, name: &str, bought: &[Bought]) -> Message {
     let lines: Vec<String> = bought
         .iter()
         .map(|one| {
-            let (stars, credits) = (one.stars.to_string(), one.credits.to_string());
+            let (stars, credits) = (one.stars.to_string(), texts.funds(one.credits));
             let state = texts.plain(&format!("payment-{}", one.state));
-            texts.say("payment-line", &[("number", &one.number), ("stars", &stars), ("credits", plain(&credits)), ("state", &state)])
+            texts.say("payment-line", &[("number", &one.number), ("stars", &stars), ("credits", &credits), ("state", &state)])
         })
         .collect();
     let returns = bought.iter().filter(|one| one.returnable).map(|one| {
@@ -89,6 +88,5 @@ pub(super) fn bought(texts: Texts, name: &str, bought: &[Bought]) -> Message {
 
 /// A text that names an offer.
 pub fn worded(texts: Texts, name: &str, offer: &Offer) -> String {
-    let (stars, credits) = (offer.stars.to_string(), offer.credits.to_string());
-    texts.say(name, &[("stars", &stars), ("credits", plain(&credits))])
+    texts.say(name, &[("stars", &offer.stars.to_string()), ("credits", &texts.funds(offer.credits))])
 }

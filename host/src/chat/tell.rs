@@ -1,7 +1,7 @@
 //! What a person hears because a project moved: a question, a plan with its price, an end, a stop that needs them; and the status, which is
 //! one message that changes.
 
-use super::respond::{phase, plain, tasks_done};
+use super::respond::{phase, tasks_done};
 use super::texts::{Texts, escape};
 use super::{Action, Button, Document, Message, Project};
 use crate::project::{Next, Pause, Phase, TaskStatus};
@@ -20,8 +20,7 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
     let title = project.title();
     match project.state.next() {
         Next::Ask(question) => {
-            let number = project.state.step_tries + 1;
-            let text = texts.say("question", &[("number", &number.to_string()), ("text", &line(&question.text))]);
+            let text = texts.say("question", &[("text", &line(&question.text))]);
             let id = question.id.clone();
             let choices = question.choices.iter().take(CHOICES_MAX).map(|choice| Button {
                 label: choice.chars().take(LABEL_CHARS_MAX).collect(),
@@ -38,9 +37,11 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
         Next::Stop => match &project.state.phase {
             Phase::Paused(pause, _) => paused(texts, project, &title, pause),
             Phase::Cancelled => vec![Message::text(texts.say("cancelled", &[("title", &title)]))],
-            Phase::Delivered => vec![ended(texts, project, "delivered", "")],
-            Phase::Failed(why) if project.state.plan.is_some() => vec![ended(texts, project, "delivered-partly", why)],
-            Phase::Failed(why) => vec![ended(texts, project, "failed", why)],
+            Phase::Delivered => vec![ended(texts, project, "delivered")],
+            // Why is in the report, in the words of whoever failed; here it is said what became of it.
+            Phase::Failed(_) if project.state.plan.is_none() => vec![ended(texts, project, "failed")],
+            Phase::Failed(_) if tasks_done(project).0 == 0 => vec![ended(texts, project, "built-nothing")],
+            Phase::Failed(_) => vec![ended(texts, project, "delivered-partly")],
             _ => Vec::new(),
         },
     }
@@ -62,16 +63,15 @@ pub fn plan(texts: Texts, project: &Project, decides: bool) -> Option<Message> {
     let mut message = Message { documents: vec![Document::Plan], ..Message::text(html) };
     if let (Next::Approve, Some(quote)) = (project.state.next(), &project.quote) {
         let [expected, low, high, spent, ceiling] =
-            [quote.expected, quote.low, quote.high, quote.spent, quote.ceiling].map(|amount| amount.to_string());
+            [quote.expected, quote.low, quote.high, quote.spent, quote.ceiling].map(|amount| texts.cost(amount));
         let amounts = [("expected", &expected), ("low", &low), ("high", &high), ("spent", &spent), ("ceiling", &ceiling)];
-        let amounts = amounts.map(|(name, amount)| (name, plain(amount)));
-        message.html.push_str(&texts.say("plan-price", &amounts));
+        message.html.push_str(&texts.say("plan-price", &amounts.map(|(name, amount)| (name, amount.as_str()))));
         if quote.measured_tasks == 0 {
             message.html.push_str(&texts.say("plan-guess", &[]));
         }
         if decides {
             message = message.with([
-                Button { label: texts.say("approve", &[("ceiling", plain(&ceiling))]), action: Action::Approve(quote.ceiling) },
+                Button { label: texts.say("approve", &[("ceiling", &ceiling)]), action: Action::Approve(quote.ceiling) },
                 Button { label: texts.plain("change"), action: Action::Change },
                 Button { label: texts.plain("cancel"), action: Action::Cancel },
             ]);
@@ -83,10 +83,10 @@ pub fn plan(texts: Texts, project: &Project, decides: bool) -> Option<Message> {
 /// The status: what is done, what is being done, what it cost.
 pub fn status(texts: Texts, project: &Project) -> String {
     let (done, all) = tasks_done(project);
-    let (title, phase, spent) = (project.title(), phase(texts, project), project.charged.to_string());
+    let (title, phase, spent) = (project.title(), phase(texts, project), texts.cost(project.charged));
     let (done, all) = (done.to_string(), all.to_string());
-    let head = [("title", title.as_str()), ("phase", &phase), ("done", &done), ("all", &all), ("spent", plain(&spent))];
-    let mut text = texts.say("status-line", &head);
+    let head = [("title", title.as_str()), ("phase", &phase), ("done", &done), ("all", &all), ("spent", &spent)];
+    let mut text = texts.say(if project.state.plan.is_some() { "status-line" } else { "status-early" }, &head);
     let tasks = project.state.plan.iter().flat_map(|plan| &plan.tasks).zip(&project.state.tasks);
     let now = project.state.counting_steps();
     for (task, progress) in tasks.take(LINES_MAX) {
@@ -104,8 +104,8 @@ pub fn status(texts: Texts, project: &Project) -> String {
 }
 
 fn paused(texts: Texts, project: &Project, title: &str, pause: &Pause) -> Vec<Message> {
-    let ceiling = project.state.ceiling.map(|ceiling| ceiling.to_string()).unwrap_or_default();
-    let plainly = |name: &str| vec![Message::text(texts.say(name, &[("title", title), ("ceiling", plain(&ceiling))]))];
+    let ceiling = project.state.ceiling.map(|ceiling| texts.cost(ceiling)).unwrap_or_default();
+    let plainly = |name: &str| vec![Message::text(texts.say(name, &[("title", title), ("ceiling", &ceiling)]))];
     match pause {
         Pause::User => plainly("paused"),
         Pause::Credits => plainly("waits-credits"),
@@ -122,21 +122,27 @@ fn paused(texts: Texts, project: &Project, title: &str, pause: &Pause) -> Vec<Me
     }
 }
 
-fn ended(texts: Texts, project: &Project, name: &str, why: &str) -> Message {
+fn ended(texts: Texts, project: &Project, name: &str) -> Message {
     let claims = project.claims.iter().take(LINES_MAX);
     let claims: Vec<String> = claims.map(|(claim, text)| texts.say(&format!("claim-{claim}"), &[("text", &line(text))])).collect();
-    let (charged, refunded) = (project.charged.to_string(), project.refunded.to_string());
+    let (charged, refunded) = (texts.cost(project.charged), texts.funds(project.refunded));
+    let (done, all) = tasks_done(project);
     let html = texts.compose(
         name,
         &[
             ("title", &escape(&project.title())),
-            ("why", &escape(&line(why))),
+            ("done", &done.to_string()),
+            ("all", &all.to_string()),
             ("requirements", &claims.join("\n")),
-            ("charged", plain(&charged)),
-            ("refunded", plain(&refunded)),
+            ("charged", &charged),
+            ("refunded", &refunded),
         ],
     );
-    let documents = if project.state.plan.is_some() { vec![Document::Report, Document::Zip] } else { Vec::new() };
+    let documents = match name {
+        "failed" => Vec::new(),
+        "built-nothing" => vec![Document::Report],
+        _ => vec![Document::Report, Document::Zip],
+    };
     let retry = Button { label: texts.plain("try-again"), action: Action::Retry };
     let message = Message { documents, ..Message::text(html) };
     if name == "delivered" { message } else { message.with([retry]) }

@@ -195,7 +195,7 @@ impl Control {
             };
             let cancels = event == Event::Cancelled;
             let (state, actions) = decide(&project.state, event)?;
-            let change = Change { actions, event: Some((kind, text)), cancels, ..Change::default() };
+            let change = Change { actions, event: Some((kind, text)), cancels, chat: self.chat.clone(), ..Change::default() };
             match self.store.commit(&project, &state, change).await {
                 Err(StoreError::Conflict(_)) => {}
                 result => return Ok(Project { cancel_requested: project.cancel_requested && !cancels, ..result? }),

@@ -66,7 +66,7 @@ fn measured(spent: NanoUsd, tasks: i64, mut costs: Vec<NanoUsd>) -> Quote {
     let count = i64::try_from(costs.len()).unwrap_or(i64::MAX);
     let each = |cost: NanoUsd| NanoUsd(cost.0.saturating_mul(tasks));
     let (expected, low, high) = (each(NanoUsd(total.0 / count)), each(at(1)), each(at(9)));
-    let ceiling = spent + each(NanoUsd(total.0 / count * CEILING_FACTOR)).max(high);
+    let ceiling = whole_credits(spent + each(NanoUsd(total.0 / count * CEILING_FACTOR)).max(high));
     Quote { spent, expected, low: low.min(expected), high: high.max(expected), ceiling, measured_tasks: costs.len() as u64 }
 }
 
@@ -77,9 +77,15 @@ fn guessed(spent: NanoUsd, tasks: i64, guess: NanoUsd) -> Quote {
         expected,
         low: NanoUsd(expected.0 / GUESS_SPREAD),
         high: NanoUsd(expected.0 * GUESS_SPREAD),
-        ceiling: spent + NanoUsd(expected.0 * CEILING_FACTOR),
+        ceiling: whole_credits(spent + NanoUsd(expected.0 * CEILING_FACTOR)),
         measured_tasks: 0,
     }
+}
+
+/// Rounded up: what a person is asked to agree to is a number that can be said.
+fn whole_credits(amount: NanoUsd) -> NanoUsd {
+    let credit = NanoUsd::credits(1).0;
+    NanoUsd((amount.0.saturating_add(credit - 1) / credit).saturating_mul(credit))
 }
 
 #[cfg(test)]
@@ -91,7 +97,14 @@ mod tests {
         let costs: Vec<NanoUsd> = [30, 10, 20, 40, 100, 50, 60, 70, 80, 90].map(NanoUsd).to_vec();
         let quote = measured(NanoUsd(7), 2, costs);
         assert_eq!((quote.low, quote.expected, quote.high), (NanoUsd(20), NanoUsd(110), NanoUsd(180)));
-        assert_eq!((quote.ceiling, quote.measured_tasks), (NanoUsd(227), 10));
+        assert_eq!((quote.ceiling, quote.measured_tasks), (NanoUsd::credits(1), 10));
+    }
+
+    #[test]
+    fn the_proposed_ceiling_is_a_number_of_whole_credits() {
+        for (amount, ceiling) in [(0, 0), (1, 1), (1_000_000, 1), (1_000_001, 2), (227_500_000, 228)] {
+            assert_eq!(whole_credits(NanoUsd(amount)), NanoUsd::credits(ceiling), "{amount}");
+        }
     }
 
     #[test]
@@ -105,7 +118,7 @@ mod tests {
         let quote = guessed(NanoUsd(5), 3, NanoUsd(30));
         assert_eq!(
             (quote.low, quote.expected, quote.high, quote.ceiling, quote.measured_tasks),
-            (NanoUsd(30), NanoUsd(90), NanoUsd(270), NanoUsd(185), 0)
+            (NanoUsd(30), NanoUsd(90), NanoUsd(270), NanoUsd::credits(1), 0)
         );
     }
 }

@@ -99,10 +99,10 @@ impl Bot {
             Order::Change(request) => return with.change(project, &request, None).await.map(drop),
             Order::Retry => return with.retry(project, None).await.map(drop),
             Order::GiveUp => return with.give_up(project).await.map(drop),
-            // Done twice these are done once, so the word about it may come after.
-            Order::Pause => drop(control.pause(project).await?),
-            Order::Cancel => drop(control.cancel(project).await?),
-            Order::Resume => drop(control.resume(project.clone(), None).await?),
+            // Done twice these are done once, so the word about it may come after, where it is not done at once.
+            Order::Pause => drop(with.pause(project).await?),
+            Order::Cancel => drop(with.cancel(project).await?),
+            Order::Resume => drop(with.resume(project.clone(), None).await?),
             Order::Budget(ceiling) => drop(control.resume(project.clone(), Some(ceiling)).await?),
             Order::Begin(_) | Order::Redeem(_) | Order::Operate(_) | Order::Sell(_) | Order::Return(_) => {}
         }

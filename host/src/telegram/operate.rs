@@ -26,9 +26,7 @@ impl Bot {
             Operation::Grant { person, amount } => match self.store.known_person(person).await? {
                 Some(known) => {
                     self.store.grant(&known.wallet, amount, &format!("operator:{}", visit.update)).await?;
-                    let amount = amount.to_string();
-                    let amount = amount.strip_suffix(" credits").unwrap_or(&amount);
-                    say("granted", &[("amount", amount), ("id", &person.to_string())])
+                    say("granted", &[("amount", &texts.funds(amount)), ("id", &person.to_string())])
                 }
                 None => unknown(person),
             },
@@ -42,9 +40,8 @@ impl Bot {
                 let code: String = random.chars().take(CODE_LETTERS).collect();
                 let invite = Invite { code, credits, uses, expires_ms: now_ms() + INVITE_MS, created_by: visit.person.id };
                 self.store.invite(&invite).await?;
-                let (uses, credits) = (uses.to_string(), credits.to_string());
-                let credits = credits.strip_suffix(" credits").unwrap_or(&credits);
-                say("invite-made", &[("uses", &uses), ("credits", credits), ("bot", &self.me().name), ("code", &invite.code)])
+                let (uses, credits) = (uses.to_string(), texts.funds(credits));
+                say("invite-made", &[("uses", &uses), ("credits", &credits), ("bot", &self.me().name), ("code", &invite.code)])
             }
             Operation::Announce(text) => {
                 let people = self.store.people(PEOPLE_MAX).await?;
