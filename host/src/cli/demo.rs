@@ -53,7 +53,7 @@ pub(super) async fn demo(mut settings: Settings, arguments: DemoArguments) -> Re
     let idea = recording.idea.clone();
     let served = tokio::spawn(server::serve(recording, listener));
     let going = Going { yes: true, out: arguments.out, ..Going::default() };
-    let exit = begin(App::build(settings).await?, &idea, going, answers, false).await;
+    let exit = begin(App::build(settings).await?, &idea, None, going, answers, false).await;
     served.abort();
     exit
 }

@@ -7,13 +7,15 @@ use crate::app::{App, LOCAL_WALLET};
 use crate::delivery::Delivery;
 use crate::ledger::NanoUsd;
 use crate::orchestrator::worker::DRAIN_LIMIT;
-use crate::project::{Next, Pause, Phase};
+use crate::project::{HandedOver, Next, Pause, Phase};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::store::projects::{Project, Wish};
-use anyhow::Result;
+use crate::workspace::import::{Imported, unpack};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,10 @@ use std::time::{Duration, Instant};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the books may take to be closed.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// A zip of source files is smaller.
+const PROJECT_ZIP_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Of what was left out.
+const LEFT_OUT_SHOWN_MAX: usize = 20;
 
 /// What both commands take.
 #[derive(Clone, Debug, Default, Args)]
@@ -43,6 +49,9 @@ pub(super) struct Going {
 pub(super) struct RunArguments {
     /// What you want, in your own words; `-` reads it from standard input
     idea: String,
+    /// A project that exists already, as a zip: the idea is what is to be different in it
+    #[arg(long, value_name = "FILE.zip")]
+    project: Option<PathBuf>,
     #[command(flatten)]
     going: Going,
     #[command(flatten)]
@@ -70,12 +79,44 @@ pub(super) async fn run(settings: Settings, arguments: RunArguments) -> Result<E
     };
     check_out(arguments.going.out.as_deref())?;
     let answers = Answers::new(arguments.going.answers.as_deref())?;
-    begin(App::build_or_join(settings).await?, &idea, arguments.going, answers, arguments.json.json).await
+    let imported = arguments.project.as_deref().map(read_project).transpose()?;
+    let app = App::build_or_join(settings).await?;
+    let handed_over = match &imported {
+        Some(imported) => Some(app.control.take_over(imported).await?),
+        None => None,
+    };
+    begin(app, &idea, handed_over, arguments.going, answers, arguments.json.json).await
+}
+
+/// A project out of a zip. What was left out is named, so that nobody finds out later.
+fn read_project(path: &Path) -> Result<Imported> {
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(PROJECT_ZIP_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(|| format!("read {}", path.display()))?;
+    if bytes.len() as u64 > PROJECT_ZIP_BYTES_MAX {
+        bail!("{} has more than {} MiB; pack only the project's own source files", path.display(), PROJECT_ZIP_BYTES_MAX / 1024 / 1024);
+    }
+    let imported = unpack(&bytes).with_context(|| format!("{}", path.display()))?;
+    eprintln!("{} files of the project are taken.", imported.files.len());
+    for (left_out, why) in imported.left_out.iter().take(LEFT_OUT_SHOWN_MAX) {
+        eprintln!("  left out: {left_out} ({})", why.as_str());
+    }
+    if imported.left_out.len() > LEFT_OUT_SHOWN_MAX {
+        eprintln!("  and {} more", imported.left_out.len() - LEFT_OUT_SHOWN_MAX);
+    }
+    Ok(imported)
 }
 
 /// A new project, carried as far as it goes.
-pub(super) async fn begin(app: App, idea: &str, going: Going, answers: Answers, json: bool) -> Result<Exit> {
-    let project = app.control.create(LOCAL_WALLET, idea, going.ceiling).await?;
+pub(super) async fn begin(
+    app: App,
+    idea: &str,
+    handed_over: Option<HandedOver>,
+    going: Going,
+    answers: Answers,
+    json: bool,
+) -> Result<Exit> {
+    let project = app.control.create_from(LOCAL_WALLET, idea, going.ceiling, handed_over).await?;
     tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     eprintln!(
         "Project {}. Before you see a price, at most {} are spent.",

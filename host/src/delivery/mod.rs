@@ -39,7 +39,17 @@ impl Delivery {
     /// Puts a project's delivery together from what is stored.
     pub async fn of(store: &Store, project: &Project) -> Result<Delivery> {
         let mut commits: Vec<git::Commit> = Vec::new();
-        for snapshot in store.snapshots(&project.id).await? {
+        if let Some(handed) = &project.state.handed_over {
+            commits.push(git::Commit {
+                subject: "The project as it was handed over".to_owned(),
+                body: handed.to_string(),
+                time_seconds: project.created_ms / 1000,
+                files: store.files(&handed.tree).await?,
+            });
+        }
+        let snapshots = store.snapshots(&project.id).await?;
+        let has_accepted = !snapshots.is_empty();
+        for snapshot in snapshots {
             commits.push(git::Commit {
                 subject: snapshot.title,
                 body: format!("{}\n\nTask: {}", snapshot.summary, snapshot.task),
@@ -47,10 +57,10 @@ impl Delivery {
                 files: store.files(&snapshot.tree).await?,
             });
         }
-        if let Some(last) = commits.last_mut() {
+        if let Some(last) = commits.last_mut().filter(|_| has_accepted) {
             last.files = as_it_is(&project.state, std::mem::take(&mut last.files));
         }
-        let files = commits.last().map(|commit| commit.files.clone()).unwrap_or_default();
+        let files = commits.last().filter(|_| has_accepted).map(|commit| commit.files.clone()).unwrap_or_default();
         let report = Report::of(store, project).await?;
         if project.state.is_over() {
             store.note_delivery(&project.id, &sha256(report.json().as_bytes())).await?;
@@ -113,20 +123,22 @@ pub fn as_it_is(state: &State, mut files: Files) -> Files {
     let written: Vec<FilePattern> =
         plan.tasks.iter().flat_map(|task| &task.files).filter_map(|file| FilePattern::parse(file).ok()).collect();
     let is_test = |path: &ProjectPath| plan.check_files().any(|file| file.path == path.as_ref());
-    let start = starting_files(brief, plan).into_iter();
+    let start = files_made_for(brief, plan, state.handed_over.is_some()).into_iter();
     files.extend(start.filter(|(path, _)| is_test(path) || !written.iter().any(|pattern| pattern.allows(path))));
     files
 }
 
-/// What a project starts from: a README that says how to run it, and the test files of its checks, which nobody may change.
-pub fn starting_files(brief: &crate::project::Brief, plan: &crate::project::Plan) -> Files {
+/// What is there before the first task: a README that says how to run it, unless the project was handed over and says so in its own way,
+/// and the test files of its checks, which nobody may change.
+pub fn files_made_for(brief: &crate::project::Brief, plan: &crate::project::Plan, was_handed_over: bool) -> Files {
     let mut readme = format!("# {}\n\n{}\n\n## Run\n\n```\n{}\n```\n\n## What it does\n\n", brief.title, brief.summary, plan.run_command);
     for requirement in &brief.requirements {
         readme.push_str(&format!("- {}\n", requirement.text));
     }
-    let readme = ("README.md".to_owned(), readme);
+    let readme = (!was_handed_over).then(|| ("README.md".to_owned(), readme));
     let tests = plan.check_files().map(|file| (file.path.clone(), file.text.clone()));
-    std::iter::once(readme)
+    readme
+        .into_iter()
         .chain(tests)
         .filter_map(|(path, text)| {
             let file = File { bytes: text.into_bytes().into(), executable: false };

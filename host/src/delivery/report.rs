@@ -29,6 +29,9 @@ pub struct Report {
     pub phase: String,
     /// How to run the result.
     pub run_command: String,
+    /// What it began from, in words, where it was handed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<String>,
     /// Each requirement with its evidence.
     pub requirements: Vec<RequirementEvidence>,
     /// Each task with how it ended.
@@ -86,6 +89,7 @@ impl Report {
             title: state.brief.as_ref().map_or_else(String::new, |brief| brief.title.clone()),
             phase: state.phase.word().to_owned(),
             run_command: state.plan.as_ref().map_or_else(String::new, |plan| plan.run_command.clone()),
+            handed_over: state.handed_over.as_ref().map(ToString::to_string),
             requirements: evidence(state),
             tasks: tasks
                 .map(|(task, progress)| {
@@ -134,6 +138,9 @@ impl Report {
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "# Report: {}\n", self.title)?;
         writeln!(out, "Project `{}`, {}. Run it with `{}`.\n", self.project, self.phase, self.run_command)?;
+        if let Some(handed) = &self.handed_over {
+            writeln!(out, "It began from a project that was handed over: {handed}.\n")?;
+        }
         writeln!(out, "## Requirements\n")?;
         let counts = [Claim::Verified, Claim::Partly, Claim::Failed, Claim::Unverified]
             .map(|claim| format!("{} {}", self.count(claim), claim.as_str()));

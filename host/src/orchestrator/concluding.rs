@@ -5,12 +5,13 @@ use super::control::{DECISIONS_MAX, cancelled};
 use super::step::{Inputs, SUMMARY_CHARS_MAX, is_overtaken, result_sha256};
 use crate::plugins::api::words::line;
 use crate::plugins::run::{Ended, Outcome, Value, is_outage};
-use crate::project::plan::{brief_problems, plan_problems};
+use crate::project::plan::{brief_problems, handed_over_problems, plan_problems};
 use crate::project::{Event, Failure, Pause, Ready, Step};
 use crate::store::StoreError;
 use crate::store::projects::{Asked, Change, Project};
 use crate::store::runs::RunEnd;
 use crate::store::steps::{Lease, Standing};
+use crate::workspace::Files;
 use anyhow::{Result, bail};
 use std::time::Duration;
 
@@ -142,7 +143,10 @@ impl Orchestrator {
                     (Value::Verdict(verdict), Step::Verify { task, .. }) => {
                         self.verified(project, task, inputs, ended.overlay.files(), verdict.clone(), &mut change).await?
                     }
-                    (value, _) => understood(project, value.clone(), &mut change).unwrap_or_else(failed),
+                    (value, _) => {
+                        let handed = self.handed_over_files(project).await?;
+                        understood(project, &handed, value.clone(), &mut change).unwrap_or_else(failed)
+                    }
                 };
                 let outcome = if matches!(event, Event::StepFailed { .. }) { "failed" } else { "done" };
                 change.run_end = Some(end(outcome, String::new(), false));
@@ -169,7 +173,7 @@ impl Orchestrator {
 }
 
 /// What a returned brief or plan means, after the host's own look at it; or why it can't be used.
-fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Event, String> {
+fn understood(project: &Project, handed: &Files, value: Value, change: &mut Change) -> Result<Event, String> {
     match value {
         Value::Brief(brief) => match brief_problems(&brief) {
             problems if problems.is_empty() => {
@@ -180,7 +184,8 @@ fn understood(project: &Project, value: Value, change: &mut Change) -> Result<Ev
         },
         Value::Plan(plan) => {
             let whole = project.state.whole_plan(plan.clone());
-            let problems = project.state.brief.as_ref().map(|brief| plan_problems(&whole, brief)).unwrap_or_default();
+            let mut problems = project.state.brief.as_ref().map(|brief| plan_problems(&whole, brief)).unwrap_or_default();
+            problems.extend(handed_over_problems(&whole, handed));
             if !problems.is_empty() {
                 return Err(format!("the plan is not sound: {}", problems.join("; ")));
             }

@@ -2,11 +2,12 @@
 //! store, so every front end can do it while others work: a change that meets another one is decided again on what is there then.
 
 use crate::ledger::NanoUsd;
-use crate::project::{Answer, Event, Pause, Phase, Requirement, State, decide};
+use crate::project::{Answer, Event, HandedOver, Pause, Phase, Requirement, State, decide};
 use crate::settings::BudgetAmounts;
 use crate::store::chats::ChatEffect;
 use crate::store::projects::{Change, Project, Wish};
 use crate::store::{Store, StoreError};
+use crate::workspace::import::Imported;
 use anyhow::{Result, bail};
 
 /// An idea longer than this is a specification; it should be a file beside the project.
@@ -38,6 +39,23 @@ impl Control {
 
     /// Begins a project. A ceiling that is known already binds from the first call on.
     pub async fn create(&self, wallet: &str, idea: &str, ceiling: Option<NanoUsd>) -> Result<Project> {
+        self.create_from(wallet, idea, ceiling, None).await
+    }
+
+    /// Stores a project that exists already, for one that is to begin from it.
+    pub async fn take_over(&self, imported: &Imported) -> Result<HandedOver> {
+        let tree = self.store.save_files(&imported.files).await?;
+        Ok(HandedOver { tree, files: imported.files.len(), left_out: imported.left_out_counts() })
+    }
+
+    /// As [`Control::create`]; the idea is what is to be different in what was handed over.
+    pub async fn create_from(
+        &self,
+        wallet: &str,
+        idea: &str,
+        ceiling: Option<NanoUsd>,
+        handed_over: Option<HandedOver>,
+    ) -> Result<Project> {
         let idea = idea.trim();
         if idea.is_empty() {
             bail!("the idea is empty; write one sentence on what you want, such as: atelier run \"a tool that renames photos by date\"");
@@ -53,7 +71,7 @@ impl Control {
         let id = new_id();
         let chat = self.chat.clone().map(|effect| about(effect, &id));
         let limit = ceiling.unwrap_or(self.budget.pre_approval_limit).min(self.budget.pre_approval_limit);
-        let state = State { limit: ceiling, ..State::new(idea) };
+        let state = State { limit: ceiling, handed_over, ..State::new(idea) };
         self.store.create_project_for(chat.as_ref(), &id, wallet, &state, limit).await?;
         Ok(self.store.project(&id).await?)
     }

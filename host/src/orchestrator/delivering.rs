@@ -2,7 +2,6 @@
 
 use super::Orchestrator;
 use super::control::DECISIONS_MAX;
-use super::judging::starting_files;
 use crate::project::{Event, Next, TaskStatus};
 use crate::store::StoreError;
 use crate::store::projects::Change;
@@ -20,7 +19,7 @@ impl Orchestrator {
             let files = self.accepted_files(&project).await?;
             let mut results = Vec::new();
             if let Some(plan) = &project.state.plan {
-                let before = starting_files(&project);
+                let before = self.starting_files(&project).await?;
                 for (task, progress) in plan.tasks.iter().zip(&project.state.tasks) {
                     if progress.status == TaskStatus::Accepted {
                         results.extend(self.judge(&before, &files, &task.acceptance).await);

@@ -30,7 +30,7 @@ impl Orchestrator {
                 Err(paths) => return Ok(conflicted(task, &paths, change)),
             }
             let acceptance = inputs.job.task.as_ref().map(|task| task.acceptance.as_slice()).unwrap_or_default();
-            results = self.judge(&starting_files(project), &files, acceptance).await;
+            results = self.judge(&self.starting_files(project).await?, &files, acceptance).await;
         }
         let failed = results.iter().find(|result| result.status == CheckStatus::Failed);
         change.event = Some(match (&verdict, failed) {
@@ -43,6 +43,23 @@ impl Orchestrator {
         let tree = tree_sha256(&files);
         change.files = Some(files);
         Ok(Event::Verified { task: task.to_owned(), tree, results, verdict })
+    }
+
+    /// The project as it was handed over; empty where it begins from nothing.
+    pub(super) async fn handed_over_files(&self, project: &Project) -> Result<Files> {
+        match &project.state.handed_over {
+            Some(handed) => Ok(self.store.files(&handed.tree).await?),
+            None => Ok(Files::new()),
+        }
+    }
+
+    /// What the project's tasks begin from.
+    pub(super) async fn starting_files(&self, project: &Project) -> Result<Files> {
+        let mut files = self.handed_over_files(project).await?;
+        if let (Some(brief), Some(plan)) = (&project.state.brief, &project.state.plan) {
+            files.extend(crate::delivery::files_made_for(brief, plan, project.state.handed_over.is_some()));
+        }
+        Ok(files)
     }
 
     /// The host's own results on these files. A check that holds before any work was done shows nothing.
@@ -69,14 +86,6 @@ pub(super) fn conflicted(task: &str, paths: &[ProjectPath], change: &mut Change)
     let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
     change.event = Some(("conflict", format!("another task changed {} meanwhile", paths.join(", "))));
     Event::Conflicted { task: task.to_owned(), paths }
-}
-
-/// What the project's tasks begin from.
-pub(super) fn starting_files(project: &Project) -> Files {
-    match (&project.state.brief, &project.state.plan) {
-        (Some(brief), Some(plan)) => crate::delivery::starting_files(brief, plan),
-        _ => Files::new(),
-    }
 }
 
 /// A command whose script is not there yet fails as expected failures do; that says nothing about the check.

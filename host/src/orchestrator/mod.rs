@@ -80,7 +80,7 @@ impl Orchestrator {
     pub(crate) async fn accepted_files(&self, project: &Project) -> Result<Files> {
         match self.store.snapshots(&project.id).await?.pop() {
             Some(snapshot) => Ok(crate::delivery::as_it_is(&project.state, self.store.files(&snapshot.tree).await?)),
-            None => Ok(judging::starting_files(project)),
+            None => self.starting_files(project).await,
         }
     }
 

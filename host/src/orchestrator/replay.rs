@@ -3,7 +3,6 @@
 //! where it would have asked for something else.
 
 use super::Orchestrator;
-use super::judging::starting_files;
 use super::step::{Inputs, overlay, result_sha256};
 use crate::plugins::imports::{Context as RunContext, Owner, Services};
 use crate::plugins::journal::Diverged;
@@ -105,7 +104,7 @@ impl Orchestrator {
         let ended = self.call_closed(project, recorded, plugin, &inputs).await?;
         (replayed.host_calls, replayed.fuel, replayed.memory_peak_bytes) = (ended.host_calls, ended.fuel, ended.memory_peak_bytes);
         if let (Outcome::Returned(Ok(Value::Summary(_))), Some(task)) = (&ended.outcome, &inputs.job.task) {
-            let results = self.judge(&starting_files(project), ended.overlay.files(), &task.acceptance).await;
+            let results = self.judge(&self.starting_files(project).await?, ended.overlay.files(), &task.acceptance).await;
             let passed = results.iter().filter(|result| result.status == CheckStatus::Passed).count();
             replayed.checks = Some((passed, results.iter().filter(|result| result.status != CheckStatus::NotRun).count()));
         }

@@ -2,7 +2,7 @@
 
 use super::Orchestrator;
 use super::control::cancelled;
-use super::judging::{conflicted, starting_files};
+use super::judging::conflicted;
 use super::worker::Told;
 use crate::plugins::imports::{Context as RunContext, Job, Owner, Services};
 use crate::plugins::registry::Loaded;
@@ -136,7 +136,7 @@ impl Orchestrator {
             "" => {
                 let task = self.task(project, step);
                 let results = match (step, &task) {
-                    (Step::Verify { .. }, Some(task)) => self.judge(&starting_files(project), &files, &task.acceptance).await,
+                    (Step::Verify { .. }, Some(task)) => self.judge(&self.starting_files(project).await?, &files, &task.acceptance).await,
                     _ => Vec::new(),
                 };
                 let accepted = tree_sha256(&self.accepted_files(project).await?);
@@ -171,7 +171,7 @@ impl Orchestrator {
         drop(looking);
         let task = self.task(&project, step);
         let results = match (step, &task) {
-            (Step::Verify { .. }, Some(task)) => self.judge(&starting_files(&project), &files, &task.acceptance).await,
+            (Step::Verify { .. }, Some(task)) => self.judge(&self.starting_files(&project).await?, &files, &task.acceptance).await,
             _ => Vec::new(),
         };
         let job = self.job(&project, step, task, plugin, results);

@@ -2,7 +2,9 @@
 //! converts to and from them in one file.
 
 use crate::ledger::{NanoUsd, Scope};
+use crate::workspace::import::Why;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One thing the user wants.
@@ -345,4 +347,23 @@ pub struct Remaining {
     pub task: NanoUsd,
     /// Under the ceiling.
     pub project: NanoUsd,
+}
+
+/// A project that existed before it was ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// The digest of its files.
+    pub tree: String,
+    /// How many there are.
+    pub files: usize,
+    /// How many were left out of what was handed over, and why.
+    pub left_out: BTreeMap<Why, usize>,
+}
+
+impl fmt::Display for HandedOver {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} files", self.files)?;
+        let left_out: Vec<String> = self.left_out.iter().map(|(why, count)| format!("{count} {}", why.as_str())).collect();
+        if left_out.is_empty() { Ok(()) } else { write!(out, "; left out: {}", left_out.join(", ")) }
+    }
 }

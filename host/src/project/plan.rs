@@ -48,6 +48,14 @@ pub fn plan_problems(plan: &Plan, brief: &Brief) -> Vec<String> {
     problems
 }
 
+/// What the tests of a plan and the files that were handed over would do to each other: nobody's own file is replaced by a test.
+pub fn handed_over_problems(plan: &Plan, handed: &crate::workspace::Files) -> Vec<String> {
+    let tests = plan.check_files().filter_map(|file| ProjectPath::parse(&file.path).ok());
+    let stands_in_the_way = |path: &ProjectPath| handed.contains_key(path) || path.case_fold_twin(handed.keys()).is_some();
+    let taken: BTreeSet<ProjectPath> = tests.filter(stands_in_the_way).collect();
+    taken.iter().map(|path| format!("the test file `{path}` would replace one that was handed over; choose another name")).collect()
+}
+
 /// Ids are unique, and every task comes after those it depends on, so that the order of the list is an order of work.
 fn order_problems(plan: &Plan, problems: &mut Vec<String>) {
     let all: BTreeSet<_> = plan.tasks.iter().map(|task| task.id.as_str()).collect();

@@ -3,7 +3,7 @@
 //! stored state to go on.
 
 use super::changes::Revision;
-use super::nouns::{Answer, Brief, CheckResult, Plan, Question, Verdict};
+use super::nouns::{Answer, Brief, CheckResult, HandedOver, Plan, Question, Verdict};
 use super::tasks::{Progress, TaskStatus};
 use crate::ledger::NanoUsd;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,9 @@ pub struct State {
     /// Test files of checks that a change made void, by path, with the digest of their text.
     #[serde(default)]
     pub void_files: BTreeMap<String, String>,
+    /// What it began from, unless that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<HandedOver>,
 }
 
 /// What happened.
@@ -258,6 +261,7 @@ impl State {
             round: 0,
             class: None,
             void_files: BTreeMap::new(),
+            handed_over: None,
         }
     }
 }

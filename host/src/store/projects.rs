@@ -137,6 +137,9 @@ impl Store {
             if let Some(effect) = chat {
                 chats::have(&mut tx, effect).await?;
             }
+            if let Some(handed) = &state.handed_over {
+                append_event(&mut tx, id, "handed over", &handed.to_string()).await?;
+            }
             steps::write(&mut tx, self.policy.parallel_tasks, id, wallet, state).await
         })?;
         self.wake();

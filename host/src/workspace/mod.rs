@@ -2,9 +2,10 @@
 //! file system.
 //!
 //! [`path`] says what a path may be, [`edits`] finds the place of an edit, [`overlay`] is what one run sees and writes, [`merge`] brings
-//! together what two of them did.
+//! together what two of them did, [`import`] takes a project in that exists already.
 
 pub mod edits;
+pub mod import;
 pub mod merge;
 pub mod overlay;
 pub mod path;

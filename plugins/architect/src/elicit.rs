@@ -1,6 +1,7 @@
 //! From an idea to a brief. One call sizes the idea and either returns the brief or a few questions; the answers make the second
 //! call. A person who skips a question gets the default; one who has had enough is asked nothing more.
 
+use crate::existing::Existing;
 use atelier_sdk::dialogue::{Answer, Question};
 use atelier_sdk::fences::field;
 use atelier_sdk::model::{Conversation, Model};
@@ -25,6 +26,8 @@ pub struct Idea {
     pub previous: Option<Brief>,
     /// What is to be changed.
     pub change: Option<String>,
+    /// What the project is already.
+    pub existing: Option<Existing>,
 }
 
 /// Somebody who answers questions.
@@ -71,6 +74,9 @@ fn opening(idea: &Idea) -> String {
     for file in &idea.attachments {
         let shown: String = file.text.chars().take(ATTACHMENT_CHARS_MAX).collect();
         text.push_str(&format!("\nSent with it, `{}`:\n\n{shown}\n", file.path));
+    }
+    if let Some(existing) = &idea.existing {
+        text.push_str(&format!("\n{}\n{}", existing.told(), include_str!("../prompts/elicit_existing.md")));
     }
     if let Some(previous) = &idea.previous {
         text.push_str(&format!(
@@ -153,7 +159,7 @@ mod tests {
     }
 
     fn idea() -> Idea {
-        Idea { text: "an idea".into(), attachments: vec![], previous: None, change: None }
+        Idea { text: "an idea".into(), attachments: vec![], previous: None, change: None, existing: None }
     }
 
     #[test]
@@ -204,6 +210,13 @@ mod tests {
         let attachments = vec![SourceFile { path: "a.txt".into(), text: "some text".into() }];
         let expected = "The client's idea:\n\nan idea\n\nSent with it, `a.txt`:\n\nsome text\n";
         assert_eq!(opening(&Idea { attachments, ..idea() }), expected);
+    }
+
+    #[test]
+    fn a_project_that_exists_is_shown_with_what_its_brief_is_about() {
+        let existing = Existing::of(["src/a.py".to_owned()], None);
+        let text = opening(&Idea { existing, ..idea() });
+        assert!(text.contains("handed over its 1 files:\n\nsrc/a.py\n") && text.contains("what is to be different"), "{text}");
     }
 
     #[test]

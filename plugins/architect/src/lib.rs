@@ -5,6 +5,7 @@ pub mod change;
 pub mod command_text;
 pub mod earlier;
 pub mod elicit;
+pub mod existing;
 pub mod plan;
 pub mod plan_text;
 pub mod verify;
@@ -13,7 +14,9 @@ use atelier_sdk::architect::Guest;
 use atelier_sdk::dialogue::{self, Answer, Question};
 use atelier_sdk::model::HostModel;
 use atelier_sdk::types::{Brief, Failure, Plan, Refusal, Verdict};
-use atelier_sdk::{job, log, workspace};
+use atelier_sdk::{index, job, log, workspace};
+use existing::{Existing, MAP_TOKENS};
+use verify::Files;
 
 /// The strategies of this crate, as the host calls them.
 pub struct Architect;
@@ -26,6 +29,7 @@ impl Guest for Architect {
             attachments: job::attachments(),
             previous: job::previous_brief(),
             change: job::change_request(),
+            existing: existing(),
         };
         elicit::elicit(&mut HostModel, &mut Host, &idea)
     }
@@ -33,7 +37,7 @@ impl Guest for Architect {
     fn make_plan() -> Result<Plan, Failure> {
         log::progress("making a plan", 10);
         let brief = job::current_brief().ok_or_else(|| missing("brief"))?;
-        plan::make_plan(&mut HostModel, &brief, &job::idea(), &job::languages(), change().as_ref())
+        plan::make_plan(&mut HostModel, &brief, &job::idea(), &job::languages(), change().as_ref(), existing().as_ref())
     }
 
     fn verify() -> Result<Verdict, Failure> {
@@ -78,6 +82,18 @@ fn change() -> Option<change::Change> {
     let request = job::change_request()?;
     let (previous_brief, plan) = (job::previous_brief()?, job::current_plan()?);
     Some(change::Change { request, previous_brief, plan, accepted: job::accepted() })
+}
+
+/// What was handed over, while that is all there is. A host that grants no look at it is asked no further.
+fn existing() -> Option<Existing> {
+    if !job::accepted().is_empty() {
+        return None;
+    }
+    let paths = Host.list().ok()?.into_iter().map(|entry| entry.path);
+    let mut existing = Existing::of(paths, job::current_plan().as_ref())?;
+    existing.readme = existing.readme_path().and_then(|path| Host.read(path).ok()).unwrap_or_default();
+    existing.map = index::symbol_map(&[], MAP_TOKENS).map(|listing| listing.text).unwrap_or_default();
+    Some(existing)
 }
 
 fn missing(what: &str) -> Failure {

@@ -3,6 +3,7 @@
 
 use crate::change::Change;
 use crate::earlier::{Earlier, test_files};
+use crate::existing::Existing;
 use crate::plan_text::read;
 use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Brief, Failure, Plan};
@@ -12,16 +13,26 @@ use std::collections::BTreeSet;
 const OUTPUT_TOKENS_MAX: u32 = 12_000;
 
 /// Cuts the brief into tasks. For a change, the plan holds new tasks and rewritten old ones, and no others.
-pub fn make_plan(model: &mut dyn Model, brief: &Brief, idea: &str, languages: &[String], change: Option<&Change>) -> Result<Plan, Failure> {
+pub fn make_plan(
+    model: &mut dyn Model,
+    brief: &Brief,
+    idea: &str,
+    languages: &[String],
+    change: Option<&Change>,
+    existing: Option<&Existing>,
+) -> Result<Plan, Failure> {
     let mut talk = Conversation::new(model, "planner", OUTPUT_TOKENS_MAX, include_str!("../prompts/plan.md"));
     let earlier = change.map_or_else(Earlier::default, Change::earlier);
     let mut text = opening(brief, idea, languages);
+    if let Some(existing) = existing {
+        text = format!("{text}\n\n{}\n{}", existing.told(), include_str!("../prompts/plan_existing.md"));
+    }
     if let Some(change) = change {
         text = format!("{text}\n\n{}", change.told(brief));
     }
     talk.ask(&text, |reply| {
         let plan = read(reply, &earlier)?;
-        match problems(&plan, brief, change) {
+        match problems(&plan, brief, change, existing) {
             problems if problems.is_empty() => Ok(plan),
             problems => Err(problems.join("\n")),
         }
@@ -47,7 +58,7 @@ fn opening(brief: &Brief, idea: &str, languages: &[String]) -> String {
 }
 
 /// What the host would refuse, said before it does, so that the model can still mend it.
-fn problems(plan: &Plan, brief: &Brief, change: Option<&Change>) -> Vec<String> {
+fn problems(plan: &Plan, brief: &Brief, change: Option<&Change>, existing: Option<&Existing>) -> Vec<String> {
     let mut problems = Vec::new();
     let known: BTreeSet<_> = brief.requirements.iter().map(|entry| entry.id.as_str()).collect();
     let mut covered = change.map(|change| change.still_checked(plan, brief)).unwrap_or_default();
@@ -80,6 +91,9 @@ fn problems(plan: &Plan, brief: &Brief, change: Option<&Change>) -> Vec<String> 
             problems.push(format!("a check may not bring `{file}`: task {} writes it; choose another name", task.id));
         }
     }
+    for path in new_tests.iter().filter(|path| existing.is_some_and(|existing| existing.paths.contains(**path))) {
+        problems.push(format!("a check may not bring `{path}`: the project has a file of that name; choose another one"));
+    }
     if let Some(circle) = change.map(|change| change.circle(plan)).filter(|circle| !circle.is_empty()) {
         problems.push(format!("{} can't begin: what they need goes in a circle", circle.join(", ")));
     }
@@ -110,7 +124,7 @@ mod tests {
     #[test]
     fn an_uncovered_requirement_is_sent_back_by_name() {
         let mut model = Scripted::new(&[&GOOD.replace("check: R2 judgement taste", ""), GOOD]);
-        let plan = make_plan(&mut model, &brief(), "idea", &[], None).expect("a plan");
+        let plan = make_plan(&mut model, &brief(), "idea", &[], None, None).expect("a plan");
         assert_eq!(plan.tasks.len(), 1);
         assert!(model.requests[1].messages.last().expect("a message").text.contains("R2 has no check"));
     }
@@ -119,14 +133,24 @@ mod tests {
     fn a_task_can_not_own_its_tests() {
         let text = "design: d\nrun: r\ntask: a\nneeds: -\nfiles: a.py, test_a.py\ndo: it\ncheck: R1 unit-test test_a.py\n```\nx\n```\ncheck: R2 unit-test test_a.py";
         let plan = read(text, &Earlier::default()).expect("a plan");
-        assert!(problems(&plan, &brief(), None).iter().any(|problem| problem.contains("test_a.py")));
+        assert!(problems(&plan, &brief(), None, None).iter().any(|problem| problem.contains("test_a.py")));
+    }
+
+    #[test]
+    fn a_check_leaves_the_tests_of_a_project_that_exists_alone() {
+        let existing = Existing::of(["a.py".to_owned(), "test_a.py".to_owned()], None).expect("it exists");
+        let taken = "design: d\nrun: r\ntask: a\nneeds: -\nfiles: a.py\ndo: it\ncheck: R1 unit-test test_a.py\n````\nx\n````\ncheck: R2 judgement taste";
+        let mut model = Scripted::new(&[taken, &taken.replace("test_a.py", "test_new.py")]);
+        make_plan(&mut model, &brief(), "idea", &[], None, Some(&existing)).expect("a plan");
+        assert!(model.requests[0].messages[1].text.contains("Plan the difference"));
+        assert!(model.requests[1].messages.last().expect("a message").text.contains("`test_a.py`: the project has"));
     }
 
     #[test]
     fn without_a_change_the_planner_is_told_what_it_always_was() {
         let expected = "The client's idea, in the client's words:\n\nidea\n\nThe brief: T\n\nS\n\nLanguage: python\n\nRequirements:\n\nR1: x\nR2: x\n\nUnit tests and commands are executed here for: python. Only a requirement all of whose checks were executed counts as verified; one with a judgement does not.";
         let mut model = Scripted::new(&[GOOD]);
-        make_plan(&mut model, &brief(), "idea\n", &["python".to_owned()], None).expect("a plan");
+        make_plan(&mut model, &brief(), "idea\n", &["python".to_owned()], None, None).expect("a plan");
         assert_eq!(model.requests[0].messages[1].text, expected);
         assert_eq!(model.requests[0].messages[0].text, include_str!("../prompts/plan.md"));
     }

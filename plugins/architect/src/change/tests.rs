@@ -53,7 +53,7 @@ const GOOD: &str =
 
 /// What becomes of a reply; the same one comes again if it is sent back.
 fn planned(reply: &str) -> Result<Plan, String> {
-    make_plan(&mut Scripted::new(&[reply, reply]), &wanted(), "idea", &[], Some(&change())).map_err(|failure| match failure {
+    make_plan(&mut Scripted::new(&[reply, reply]), &wanted(), "idea", &[], Some(&change()), None).map_err(|failure| match failure {
         Failure::UnusableReply(problems) => problems,
         other => panic!("{other:?}"),
     })
@@ -120,7 +120,7 @@ fn what_is_wrong_with_the_id_of_a_task_is_said_in_words() {
 #[test]
 fn a_changed_requirement_without_a_check_is_sent_back_by_name() {
     let mut model = Scripted::new(&[&GOOD.replace("check: R2 judgement taste\n", ""), GOOD]);
-    make_plan(&mut model, &wanted(), "idea", &[], Some(&change())).expect("a plan");
+    make_plan(&mut model, &wanted(), "idea", &[], Some(&change()), None).expect("a plan");
     let told = &model.requests[1].messages.last().expect("a message").text;
     assert!(told.contains("R2 has no check") && !told.contains("R1") && !told.contains("R4"), "{told}");
 }
