@@ -4,12 +4,13 @@ use atelier_host::app::Reader;
 use std::time::Duration;
 use telegram_double::{Options, Shown, TelegramServer};
 use tests::home::{Home, assert_agrees, assert_audit};
+use tests::people::with_button;
 use tests::program::Worker;
 use tests::workshop::{Tasks, Workshop};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn telegram() -> (TelegramServer, Home) {
+pub(crate) async fn telegram() -> (TelegramServer, Home) {
     let telegram = TelegramServer::start(Options::default()).await;
     let mut home = Home::shipped();
     home.variables.push(("ATELIER_TELEGRAM_TOKEN", telegram.token.clone()));
@@ -18,15 +19,7 @@ async fn telegram() -> (TelegramServer, Home) {
     (telegram, home)
 }
 
-/// The last message of the bot that has this button.
-fn with_button<'a>(shown: &'a [Shown], words: &str) -> Option<(&'a Shown, String)> {
-    shown.iter().rev().filter(|message| message.from_bot && !message.deleted).find_map(|message| {
-        let text = message.button_texts().into_iter().find(|text| text.contains(words))?;
-        Some((message, text.to_string()))
-    })
-}
-
-fn said(shown: &[Shown], words: &str) -> usize {
+pub(crate) fn said(shown: &[Shown], words: &str) -> usize {
     shown.iter().filter(|message| message.from_bot && message.text.contains(words)).count()
 }
 

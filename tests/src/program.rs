@@ -84,7 +84,12 @@ impl Worker {
 
     /// Starts one that speaks on Telegram as well.
     pub fn start_with_bot(home: &Home, model_url: &str) -> Worker {
-        Worker(start(home, model_url, &["serve", "--role", "worker,bot"]))
+        Worker::start_as(home, model_url, "worker,bot")
+    }
+
+    /// Starts a process in these roles.
+    pub fn start_as(home: &Home, model_url: &str, roles: &str) -> Worker {
+        Worker(start(home, model_url, &["serve", "--role", roles]))
     }
 
     /// Sends a signal, such as `-TERM`.

@@ -4,8 +4,8 @@ use super::plugin::precompile;
 use super::{Exit, Json, print_json};
 use crate::app::{App, Reader};
 use crate::settings::Settings;
-use crate::telegram::Bot;
 use crate::telegram::api::Api;
+use crate::telegram::{Bot, Webhook};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::sync::Arc;
@@ -44,7 +44,10 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
     let slots = settings.worker_slots;
     let mut app = App::build(settings).await?;
     // Before anything that takes its time, so that others know that somebody will work.
-    app.orchestrator.show(slots).await?;
+    let works = arguments.role.contains(&Role::Worker);
+    if works {
+        app.orchestrator.show(slots).await?;
+    }
     tokio::task::block_in_place(|| precompile(app.orchestrator.registry()))?;
     let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen to SIGINT")?;
@@ -53,7 +56,12 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         eprintln!("Stopping: model calls under way are waited for, everything else is handed over. Once more stops at once.");
     };
-    eprintln!("Working on all projects, {slots} steps at one time. `atelier workers` shows what waits; SIGTERM or Ctrl-C stops.");
+    match works {
+        true => {
+            eprintln!("Working on all projects, {slots} steps at one time. `atelier workers` shows what waits; SIGTERM or Ctrl-C stops.")
+        }
+        false => eprintln!("Speaking with people; other processes work on their projects. SIGTERM or Ctrl-C stops."),
+    }
     let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
     let [mut terminated, mut interrupted] = [signal(kinds[0])?, signal(kinds[1])?];
     let twice = async {
@@ -72,7 +80,7 @@ pub(super) async fn serve(mut settings: Settings, arguments: ServeArguments) -> 
         }
     };
     let working = async {
-        match arguments.role.contains(&Role::Worker) {
+        match works {
             true => orchestrator.serve(slots, stop).await,
             false => {
                 stop.await;
@@ -95,8 +103,10 @@ fn bot(app: &App) -> Result<Arc<Bot>> {
     let settings = &app.reader.settings;
     let token =
         settings.telegram.token.clone().context("there is no bot without ATELIER_TELEGRAM_TOKEN; @BotFather on Telegram gives one")?;
-    let api = Api::new(&settings.telegram.api_url, token).context("the connection to Telegram can't be made")?;
-    Ok(Bot::new(api, app.reader.store.clone(), app.orchestrator.clone()))
+    let telegram = &settings.telegram;
+    let api = Api::new(&telegram.api_url, token).context("the connection to Telegram can't be made")?;
+    let webhook = telegram.webhook_url.clone().map(|url| Webhook { url, listen: telegram.webhook_listen });
+    Ok(Bot::new(api, app.reader.store.clone(), app.orchestrator.clone(), webhook))
 }
 
 pub(super) async fn workers(settings: Settings, arguments: &Json) -> Result<Exit> {

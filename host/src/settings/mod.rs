@@ -32,6 +32,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_TELEGRAM_PROJECTS_MAX", "telegram.projects_max"),
     ("ATELIER_TELEGRAM_CREDITS_PER_STAR", "telegram.credits_per_star"),
     ("ATELIER_TELEGRAM_STAR_PACKS", "telegram.star_packs"),
+    ("ATELIER_TELEGRAM_WEBHOOK_URL", "telegram.webhook_url"),
+    ("ATELIER_TELEGRAM_WEBHOOK_LISTEN", "telegram.webhook_listen"),
     ("ATELIER_TELEGRAM_API_URL", "telegram.api_url"),
     ("ATELIER_WORKER_SLOTS", "worker_slots"),
     ("ATELIER_QUEUE_MAX", "queue_max"),

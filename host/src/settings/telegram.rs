@@ -6,6 +6,7 @@ use crate::ledger::money::AmountError;
 use crate::ledger::{AMOUNT_MAX, NanoUsd};
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::net::SocketAddr;
 
 /// Telegram takes so many Stars at one time.
 const STARS_MAX: i64 = 10_000;
@@ -29,6 +30,11 @@ pub struct TelegramSettings {
     pub credits_per_star: String,
     /// `ATELIER_TELEGRAM_STAR_PACKS`: what can be bought at one time, in Stars, separated by commas. Default `50, 250, 1000`.
     pub star_packs: String,
+    /// `ATELIER_TELEGRAM_WEBHOOK_URL`: where Telegram brings updates, such as `https://bot.example.org/telegram`. Default: they are asked for.
+    pub webhook_url: Option<String>,
+    /// `ATELIER_TELEGRAM_WEBHOOK_LISTEN`: the address and port that what is brought there comes to, past a proxy that ends HTTPS. Default
+    /// `127.0.0.1:8081`.
+    pub webhook_listen: SocketAddr,
     /// `ATELIER_TELEGRAM_API_URL`: where the Bot API is. Default `https://api.telegram.org`.
     pub api_url: String,
 }
@@ -42,6 +48,8 @@ impl Default for TelegramSettings {
             projects_max: 5,
             credits_per_star: String::new(),
             star_packs: "50, 250, 1000".to_owned(),
+            webhook_url: None,
+            webhook_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             api_url: "https://api.telegram.org".to_owned(),
         }
     }
@@ -95,6 +103,15 @@ impl TelegramSettings {
         }
         if names(&self.operators, 0) || self.operators.contains('*') {
             return Err(SettingsError("ATELIER_TELEGRAM_OPERATORS takes numbers only; not everybody can run the bot".to_owned()));
+        }
+        if let Some(url) = &self.webhook_url {
+            // Over plain HTTP Telegram does not come; a double on this machine does.
+            let is_ours = ["https://", "http://127.0.0.1:", "http://localhost:"].iter().any(|start| url.starts_with(start));
+            if !is_ours || url.contains(['?', '#', '{', '}', ' ']) {
+                return Err(SettingsError(format!(
+                    "ATELIER_TELEGRAM_WEBHOOK_URL is `{url}`; it must be an address such as https://bot.example.org/telegram"
+                )));
+            }
         }
         self.offers().map(drop)
     }

@@ -13,6 +13,10 @@ use tokio::sync::Mutex;
 
 /// Locked by the one process that works on the projects of a file.
 const WORKER_LOCK: &str = "worker.lock";
+/// Locked by the one process that speaks with people.
+const SPEAKER_LOCK: &str = "speaker.lock";
+/// The same in a server's database. No boot is called so.
+const SPEAKER: &str = "speaker";
 /// One lock file for each process that may hold money.
 const BOOTS: &str = "boots";
 /// A living process. Dropping it says that it ended.
@@ -29,6 +33,10 @@ pub struct Worker {
     _lock: Option<File>,
 }
 
+/// The right to speak with people.
+#[derive(Debug)]
+pub struct Speaker(Mutex<Lock>);
+
 #[derive(Debug)]
 enum Lock {
     File { _held: File },
@@ -42,6 +50,24 @@ impl Store {
         match &self.directory {
             Some(directory) => Ok(lock_file(&directory.join(WORKER_LOCK))?.map(|file| Worker { _lock: Some(file) })),
             None => Ok(Some(Worker { _lock: None })),
+        }
+    }
+
+    /// The right to speak with people, which is to answer what came in and to send what waits: one process of a store has it, however many
+    /// there are. `None` while another one does.
+    pub async fn become_speaker(&self) -> Result<Option<Speaker>> {
+        let lock = match &self.directory {
+            Some(directory) => lock_file(&directory.join(SPEAKER_LOCK))?.map(|file| Lock::File { _held: file }),
+            None => self.lock_session(SPEAKER).await?,
+        };
+        Ok(lock.map(|lock| Speaker(Mutex::new(lock))))
+    }
+
+    /// Whether this process has that right still. The server takes it away when it ends the session, as when it restarts; a file does not.
+    pub async fn still_speaks(&self, speaker: &Speaker) -> bool {
+        match &mut *speaker.0.lock().await {
+            Lock::File { .. } => true,
+            Lock::Session { held } => query("select 1").execute(held).await.is_ok(),
         }
     }
 

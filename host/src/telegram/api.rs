@@ -75,6 +75,10 @@ impl Api {
         Ok(Api { client, base: base.trim_end_matches('/').to_owned(), token })
     }
 
+    pub(super) fn token(&self) -> &SecretString {
+        &self.token
+    }
+
     /// Makes a request; waits so much longer for an answer than usual.
     pub async fn call<P, T>(&self, payload: &P, longer: Duration) -> Result<T, Trouble>
     where

@@ -34,6 +34,11 @@ impl Bot {
                 let control = self.orchestrator.control.with(ChatEffect { follow, ..effect.clone() });
                 control.create(&visit.person.wallet, &idea, None).await.map(drop)
             }
+            (Order::Extend(handed, words), _) => {
+                let follow = Some((String::new(), visit.chat, visit.person.id));
+                let control = self.orchestrator.control.with(ChatEffect { follow, ..effect.clone() });
+                control.create_from(&visit.person.wallet, &words, None, Some(handed)).await.map(drop)
+            }
             (Order::Redeem(code), _) => {
                 let invitation = Some(Invitation { person: visit.person.id, code });
                 settled(self.store.have(&ChatEffect { invitation, ..effect.clone() }).await).map_err(Into::into)
@@ -104,7 +109,7 @@ impl Bot {
             Order::Cancel => drop(with.cancel(project).await?),
             Order::Resume => drop(with.resume(project.clone(), None).await?),
             Order::Budget(ceiling) => drop(control.resume(project.clone(), Some(ceiling)).await?),
-            Order::Begin(_) | Order::Redeem(_) | Order::Operate(_) | Order::Sell(_) | Order::Return(_) => {}
+            Order::Begin(_) | Order::Extend(..) | Order::Redeem(_) | Order::Operate(_) | Order::Sell(_) | Order::Return(_) => {}
         }
         Ok(settled(self.store.have(&effect).await)?)
     }

@@ -10,6 +10,7 @@ use crate::project::{Next, State};
 use crate::store::chats::{ChatEffect, Dialog, Person, Received};
 use crate::store::projects::Project;
 use crate::store::{StoreError, now_ms};
+use crate::workspace::import::{ImportError, unpack};
 use anyhow::Result;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ const SPOKEN_MS: i64 = 60_000;
 const FILE_BYTES_MAX: u64 = 20 * 1024 * 1024;
 /// Of a text's file, so much is read.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// How a zip with something in it begins.
+const ZIP_BEGINS: &[u8] = b"PK\x03\x04";
 
 /// Who came with what.
 pub(super) struct Visit {
@@ -214,11 +217,24 @@ impl Bot {
             }
             Err(why) => return Err(why.into()),
         };
+        if bytes.starts_with(ZIP_BEGINS) {
+            return self.read_zip(bytes, words).await;
+        }
         let is_text = bytes.len() <= TEXT_BYTES_MAX && !bytes.contains(&0);
         Ok(match String::from_utf8(bytes) {
             Ok(text) if is_text && words.is_empty() => Heard::Text(text),
             Ok(text) if is_text => Heard::Text(format!("{words}\n\n{text}")),
             _ => Heard::FileUnreadable,
+        })
+    }
+
+    /// A zip is a project that exists already.
+    async fn read_zip(&self, bytes: Vec<u8>, words: &str) -> Result<Heard> {
+        let _turn = self.zips.acquire().await;
+        Ok(match tokio::task::spawn_blocking(move || unpack(&bytes)).await? {
+            Ok(imported) => Heard::Project(self.orchestrator.control.take_over(&imported).await?, words.to_owned()),
+            Err(ImportError::TooMuch(_)) => Heard::ZipTooMuch,
+            Err(_) => Heard::ZipUnreadable,
         })
     }
 
@@ -256,7 +272,7 @@ impl Bot {
             owns,
             listed: listed.into_iter().map(|one| Listed { id: one.id, title: one.title, phase: one.phase, spent: one.spent }).collect(),
             under_way: (self.store.projects_under_way(&person.wallet).await?, settings.telegram.projects_max),
-            expecting: visit.dialog.expecting,
+            expecting: visit.dialog.expecting.clone(),
             bot: self.me().name.clone(),
             offers: settings.telegram.offers()?,
             bought: self.bought(person.id, is_operator, heard).await?,

@@ -29,6 +29,7 @@ impl Bot {
         })
     }
 }
+
 /// The plan, for people.
 fn plan(state: &State) -> String {
     let (Some(brief), Some(plan)) = (&state.brief, &state.plan) else { return String::new() };
@@ -40,7 +41,7 @@ fn plan(state: &State) -> String {
     for task in &plan.tasks {
         text.push_str(&format!("\n### {} {}\n\n{}\n\nFiles: {}\n\n", task.id, task.title, task.description, task.files.join(", ")));
         for entry in &task.acceptance {
-            text.push_str(&format!("- {} is checked by {}\n", entry.requirement, entry.id));
+            text.push_str(&format!("- {} is checked: {}\n", entry.requirement, entry.check.describe()));
         }
     }
     text

@@ -33,7 +33,7 @@ impl Bot {
     /// Sends, for ever.
     pub(super) async fn send(self: &Arc<Self>) -> std::convert::Infallible {
         let mut work = self.store.work();
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(Instant::now());
         // Tasks of their own: one that has a connection to the database must go on while this loop waits for one.
         let mut under_way: JoinSet<Sent> = JoinSet::new();
         // What is under way, by its chat.

@@ -28,14 +28,21 @@ struct Chat {
 }
 
 /// When what may be sent next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
+    /// Before it, another process may have sent as much as may be sent.
+    began: Instant,
     chats: HashMap<i64, Chat>,
     window: VecDeque<Instant>,
     swept: Option<Instant>,
 }
 
 impl Pace {
+    /// From now on.
+    pub(super) fn new(began: Instant) -> Pace {
+        Pace { began, chats: HashMap::new(), window: VecDeque::from([began; WINDOW_MAX]), swept: None }
+    }
+
     /// Whether this letter may go now; if so, it is counted. If not, from when on it is worth asking again.
     pub(super) fn lets(&mut self, letter: &Letter, now: Instant) -> Result<(), Instant> {
         self.sweep(now);
@@ -48,7 +55,7 @@ impl Pace {
             return Err(self.window[self.window.len() - most] + WINDOW);
         }
         let refill = if letter.chat < 0 { GROUP_REFILL } else { CHAT_REFILL };
-        let chat = self.chats.entry(letter.chat).or_insert(Chat { tokens: CHAT_BURST, filled: now, not_before: now, last: None });
+        let chat = self.chats.entry(letter.chat).or_insert(Chat { tokens: 0.0, filled: self.began, not_before: now, last: None });
         let gained = now.duration_since(chat.filled).as_secs_f64() / refill.as_secs_f64();
         (chat.tokens, chat.filled) = ((chat.tokens + gained).min(CHAT_BURST), now);
         let needed = if is_patient { 2.0 } else { 1.0 };
@@ -95,6 +102,12 @@ mod tests {
         Letter { name: "x".into(), chat, person: 1, project: None, kind, message: Message::text("x".into()) }
     }
 
+    /// One that began so long ago that all is quiet.
+    fn quiet() -> (Pace, Instant) {
+        let began = Instant::now();
+        (Pace::new(began), began + Duration::from_secs(100))
+    }
+
     /// How many of these go in so many seconds, tried every millisecond.
     fn sent(pace: &mut Pace, from: Instant, seconds: u64, chat: i64, kind: Kind) -> usize {
         let tries = (0..seconds * 1_000).map(|after| from + Duration::from_millis(after));
@@ -103,15 +116,15 @@ mod tests {
 
     #[test]
     fn a_chat_gets_a_message_a_second_after_the_first_three_and_a_group_twenty_a_minute() {
-        let start = Instant::now();
-        assert_eq!(sent(&mut Pace::default(), start, 10, 1, Kind::Answer), 3 + 9);
-        assert!(sent(&mut Pace::default(), start + Duration::from_secs(100), 60, -1, Kind::Answer) <= 3 + 20);
-        assert!(sent(&mut Pace::default(), start, 15, 1, Kind::Status) <= 10, "a status changes every one and a half seconds");
+        let ((mut pace, start), (mut group, later), (mut status, then)) = (quiet(), quiet(), quiet());
+        assert_eq!(sent(&mut pace, start, 10, 1, Kind::Answer), 3 + 9);
+        assert!(sent(&mut group, later, 60, -1, Kind::Answer) <= 3 + 20);
+        assert!(sent(&mut status, then, 15, 1, Kind::Status) <= 10, "a status changes every one and a half seconds");
     }
 
     #[test]
     fn thirty_a_second_go_in_all_and_answers_find_room_among_things_nobody_waits_for() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let (mut pace, start) = quiet();
         let patient = (0..1_000).filter(|chat| pace.lets(&letter(*chat, Kind::Status), start).is_ok()).count();
         let answers = (2_000..3_000).filter(|chat| pace.lets(&letter(*chat, Kind::Answer), start).is_ok()).count();
         assert_eq!((patient, answers), (PATIENT_MAX, WINDOW_MAX - PATIENT_MAX));
@@ -119,8 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn one_that_begins_takes_for_sent_what_the_one_before_may_have_sent() {
+        let start = Instant::now();
+        assert_eq!(sent(&mut Pace::new(start), start, 1, 1, Kind::Answer), 0);
+        assert_eq!(sent(&mut Pace::new(start), start, 4, 1, Kind::Answer), 3);
+    }
+
+    #[test]
     fn a_chat_that_must_wait_waits_and_others_do_not() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let (mut pace, start) = quiet();
         pace.wait(1, start + Duration::from_secs(30));
         assert!(pace.lets(&letter(1, Kind::Acknowledgement), start + Duration::from_secs(29)).is_err());
         assert!(pace.lets(&letter(2, Kind::Acknowledgement), start).is_ok());

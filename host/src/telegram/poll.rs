@@ -1,11 +1,10 @@
 //! Takes updates in. They are stored before Telegram is told that they were heard, each under its number, so none is lost and none
-//! counts twice.
+//! counts twice. Either they are asked for here, or Telegram brings them ([`super::webhook`]).
 
 use super::api::Trouble;
-use super::{AGAIN, Bot};
+use super::{AGAIN, Bot, Heard};
 use crate::store::chats::Received;
-use anyhow::{Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use teloxide_core::payloads::{GetUpdates, GetUpdatesSetters};
@@ -13,7 +12,7 @@ use teloxide_core::types::AllowedUpdate;
 
 /// How long Telegram holds a poll that brings nothing.
 const POLL: Duration = Duration::from_secs(25);
-/// Telegram's code for a second poller.
+/// Telegram's code for a second poller, and for a poller beside a webhook.
 const CONFLICT: u16 = 409;
 /// What is heard of.
 pub(super) const HEARD: [AllowedUpdate; 5] = [
@@ -25,27 +24,26 @@ pub(super) const HEARD: [AllowedUpdate; 5] = [
 ];
 
 impl Bot {
-    /// Takes updates in, for ever.
-    pub(super) async fn poll(self: &Arc<Self>) -> Result<()> {
+    /// Asks for updates until somebody else does.
+    pub(super) async fn poll(self: &Arc<Self>) -> Heard {
+        self.end_webhook().await;
+        // What was confirmed is Telegram's to know: it begins with the first that was not. The numbers begin anew after a quiet week, so
+        // the largest that is stored says nothing.
+        let mut offset = 0;
         loop {
-            let offset = match self.store.next_update().await {
-                Ok(next) => i32::try_from(next).unwrap_or(i32::MAX),
-                Err(error) => {
-                    tracing::warn!("the inbox can't be read: {error}");
-                    tokio::time::sleep(AGAIN).await;
-                    continue;
-                }
-            };
             let request =
                 GetUpdates::new().offset(offset).timeout(u32::try_from(POLL.as_secs()).unwrap_or(u32::MAX)).allowed_updates(HEARD);
             match self.api.call::<_, Vec<Value>>(&request, POLL).await {
-                Ok(updates) => self.take_in(&updates).await,
-                Err(Trouble::Refused { code: CONFLICT, why, .. }) => {
-                    bail!("another process polls for this bot ({why}); stop it, or give this one another token")
-                }
-                Err(Trouble::Refused { code: 401, .. }) => {
-                    bail!("Telegram does not know this bot any more; ATELIER_TELEGRAM_TOKEN is what @BotFather gave")
-                }
+                Ok(updates) => match self.take_in(&updates).await {
+                    Ok(()) => offset = after(&updates).unwrap_or(offset),
+                    // They come again: they were not confirmed.
+                    Err(error) => {
+                        tracing::warn!("updates can't be stored yet: {error}");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                },
+                Err(Trouble::Refused { code: CONFLICT, why, .. }) => return Heard::Elsewhere(why),
+                Err(Trouble::Refused { code: 401, .. }) => return Heard::Unknown,
                 Err(Trouble::Again(wait)) => tokio::time::sleep(wait).await,
                 Err(why) => {
                     tracing::warn!("no updates: {why}");
@@ -55,15 +53,26 @@ impl Bot {
         }
     }
 
-    /// Stores updates. What can't be stored comes again: it was not confirmed.
-    async fn take_in(self: &Arc<Self>, updates: &[Value]) {
-        self.answer_checkouts(updates);
-        let received: Vec<Received> = updates.iter().filter_map(received).collect();
-        if let Err(error) = self.store.receive(&received).await {
-            tracing::warn!("updates can't be stored yet: {error}");
+    /// From a webhook of another time nothing comes here. What waits for it stays.
+    async fn end_webhook(&self) {
+        while let Err(why) = self.api.raw("deleteWebhook", &json!({ "drop_pending_updates": false })).await {
+            tracing::warn!("the webhook of another time can't be ended: {why}");
             tokio::time::sleep(AGAIN).await;
         }
     }
+
+    /// Stores updates, after which they may be confirmed.
+    pub(super) async fn take_in(self: &Arc<Self>, updates: &[Value]) -> crate::store::Result<()> {
+        self.answer_checkouts(updates);
+        let received: Vec<Received> = updates.iter().filter_map(received).collect();
+        self.store.receive(&received).await
+    }
+}
+
+/// The number after the last of these. Telegram gives them in their order, of which nothing here makes use.
+fn after(updates: &[Value]) -> Option<i32> {
+    let last = updates.iter().filter_map(|update| update["update_id"].as_i64()).max()?;
+    i32::try_from(last + 1).ok()
 }
 
 /// An update with the chat that it belongs to, so that what is said in one chat is heard in its order.

@@ -81,6 +81,11 @@ impl TelegramServer {
         self.server.change(|state| state.updates.release(order));
     }
 
+    /// Where updates are brought and what is said with them, while there is a webhook.
+    pub fn webhook(&self) -> Option<(String, Option<String>)> {
+        self.server.look().webhook.as_ref().map(|webhook| (webhook.url.clone(), webhook.secret.clone()))
+    }
+
     /// How many updates wait for the bot.
     pub fn pending_updates(&self) -> usize {
         self.server.look().updates.pending()

@@ -20,8 +20,8 @@ const ANSWER_MAX_BYTES: u64 = 64 * 1024;
 /// Where updates go.
 #[derive(Clone)]
 pub(crate) struct Webhook {
-    url: String,
-    secret: Option<String>,
+    pub(crate) url: String,
+    pub(crate) secret: Option<String>,
     last_error: Option<(SystemTime, String)>,
 }
 

@@ -35,11 +35,6 @@ impl Store {
         Ok(())
     }
 
-    /// The number after the last that came in.
-    pub async fn next_update(&self) -> Result<i64> {
-        query("select coalesce(max(update_id), 0) + 1 from inbox").scalar(&mut self.read().await?).await
-    }
-
     /// What came in and has had no effect yet: the first of each chat, the oldest first.
     pub async fn received(&self, most: u32) -> Result<Vec<Received>> {
         let rows = query(
@@ -78,12 +73,10 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go what was heard and said before this time, and buttons whose time is over. The last update stays, so that the next is known.
+    /// Lets go what was heard and said before this time, and buttons whose time is over.
     pub async fn forget_chats(&self, before_ms: i64) -> Result<()> {
         transaction!(self, |tx| async {
-            query("delete from inbox where done = 1 and at_ms < $1 and update_id < (select max(update_id) from inbox)")
-                .bind(before_ms)
-                .later(&mut tx);
+            query("delete from inbox where done = 1 and at_ms < $1").bind(before_ms).later(&mut tx);
             query("delete from outbox where state not in ('waiting', 'sending') and at_ms < $1 and name not like 'status.%'")
                 .bind(before_ms)
                 .later(&mut tx);

@@ -11,11 +11,15 @@ const CONNECTIONS_MAX: u32 = 16;
 /// How long to wait for one of them, or for the server.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A machine that vanished without a word keeps its sessions' locks no longer than idle + interval × count, here 25 seconds.
+const KEEPALIVE: [(&str, &str); 3] = [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+
 /// Connects, making and migrating the tables where needed.
 pub(in crate::store) async fn open(url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::Url("it is no PostgreSQL URL; write postgres://USER:PASSWORD@HOST/DATABASE".to_owned()))?
         .application_name("atelier")
+        .options(KEEPALIVE)
         .disable_statement_logging();
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options).await?;
     sqlx::migrate!("../migrations/postgres").run(&pool).await.map_err(super::super::migration_failed)?;
