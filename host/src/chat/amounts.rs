@@ -12,6 +12,11 @@ impl Texts {
         self.hundredths(amount.0.div_euclid(HUNDREDTH).saturating_add(i64::from(amount.0.rem_euclid(HUNDREDTH) > 0)))
     }
 
+    /// What something may come to: rounded up to whole credits, since more would say more than is known.
+    pub fn estimate(self, amount: NanoUsd) -> String {
+        self.hundredths(amount.0.div_euclid(HUNDREDTH * 100).saturating_add(i64::from(amount.0.rem_euclid(HUNDREDTH * 100) > 0)) * 100)
+    }
+
     /// What somebody has, or gets: rounded down.
     pub fn funds(self, amount: NanoUsd) -> String {
         self.hundredths(amount.0.div_euclid(HUNDREDTH))
@@ -57,6 +62,12 @@ mod tests {
             let texts = Texts(Language::English);
             assert_eq!((texts.cost(NanoUsd(amount)).as_str(), texts.funds(NanoUsd(amount)).as_str()), (cost, funds), "{amount}");
         }
+    }
+
+    #[test]
+    fn an_estimate_is_a_whole_number() {
+        let texts = Texts(Language::English);
+        assert_eq!([10_666_666, 11_000_000, 1, 0].map(|amount| texts.estimate(NanoUsd(amount))), ["11", "11", "1", "0"]);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub(super) fn respond(situation: &Situation, action: &Action) -> Outcome {
     if let Some(outcome) = shop::pressed(situation, action) {
         return outcome;
     }
+    if *action == Action::Nothing {
+        return Outcome { used: true, ..Outcome::say(texts.say("going-on", &[])) };
+    }
     match &situation.current {
         Some(project) => of_project(situation, project, action),
         None => Outcome::toast(texts.plain("stale")),
@@ -30,13 +33,16 @@ fn of_project(situation: &Situation, project: &Project, action: &Action) -> Outc
         Next::Ask(question) => question.id,
         _ => String::new(),
     };
-    let answer = |answer| Outcome::order(texts.say("answered", &[]), Order::Answer(answer));
+    // The buttons go, so the words say what was chosen.
+    let answer = |words: String, answer| Outcome::order(words, Order::Answer(answer));
     let is_stuck = matches!(state.phase, Phase::Paused(Pause::Stuck { .. }, _));
     let (title, is_open) = (project.title(), !state.is_over());
     match action {
-        Action::Choose { question, answer: chosen } if asked == *question => answer(Answer::Text(chosen.clone())),
-        Action::Skip(question) if asked == *question => answer(Answer::Skipped),
-        Action::Enough(question) if asked == *question => answer(Answer::Enough),
+        Action::Choose { question, answer: chosen } if asked == *question => {
+            answer(texts.say("answered-choice", &[("answer", chosen)]), Answer::Text(chosen.clone()))
+        }
+        Action::Skip(question) if asked == *question => answer(texts.say("answered-skip", &[]), Answer::Skipped),
+        Action::Enough(question) if asked == *question => answer(texts.say("answered-enough", &[]), Answer::Enough),
         Action::Approve(ceiling) if state.next() == Next::Approve => {
             Outcome::order(texts.say("approved", &[("ceiling", &texts.cost(*ceiling))]), Order::Approve(*ceiling))
         }
@@ -45,7 +51,6 @@ fn of_project(situation: &Situation, project: &Project, action: &Action) -> Outc
         }
         Action::Cancel if is_open => commands::ask_cancel(texts, project),
         Action::CancelSurely if is_open => Outcome { order: Some(Order::Cancel), used: true, ..Outcome::default() },
-        Action::Nothing => Outcome { used: true, ..Outcome::say(texts.say("going-on", &[])) },
         Action::Retry if is_stuck || matches!(state.phase, Phase::Failed(_)) => {
             Outcome::order(texts.say("retried", &[("title", &title)]), Order::Retry)
         }

@@ -1,6 +1,6 @@
 //! What commands do, whatever the state of things.
 
-use super::respond::{Expecting, Order, Outcome, Situation, idea, phase};
+use super::respond::{Expecting, Order, Outcome, Situation, idea, no_credits, phase};
 use super::texts::Texts;
 use super::{Action, Button, Document, Message, Project, operate, shop, tell};
 use crate::ledger::NanoUsd;
@@ -71,7 +71,7 @@ fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) 
         "pause" if matches!(project.state.phase, Phase::Paused(..)) => Outcome { say: tell::tell(texts, project), ..Outcome::default() },
         "pause" => Outcome::order(named("pausing"), Order::Pause),
         "resume" => match &project.state.phase {
-            Phase::Paused(Pause::Credits, _) if situation.credits.0 <= situation.credits.1 => Outcome::say(texts.say("no-credits", &[])),
+            Phase::Paused(Pause::Credits, _) if situation.credits.0 <= situation.credits.1 => no_credits(situation),
             Phase::Paused(..) => Outcome::order(named("resumed"), Order::Resume),
             _ => Outcome::say(named("nothing-to-resume")),
         },
@@ -148,8 +148,7 @@ fn credits(situation: &Situation) -> String {
         text.push_str(&texts.say("credits-held", &[("held", &texts.cost(held))]));
     }
     if let (Some(project), true) = (&situation.current, situation.owns) {
-        let (charged, refunded) = (texts.cost(project.charged), texts.funds(project.refunded));
-        let parts = [("title", project.title()), ("calls", project.calls.to_string()), ("charged", charged), ("refunded", refunded)];
+        let parts = [("title", project.title()), ("calls", project.calls.to_string()), ("bill", tell::bill(texts, project))];
         text.push_str(&texts.say("credits-project", &parts.each_ref().map(|(name, value)| (*name, value.as_str()))));
     }
     text

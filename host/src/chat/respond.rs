@@ -2,10 +2,10 @@
 
 use super::shop::Bought;
 use super::texts::Texts;
-use super::{Action, Message, Offer, Operation, Project, Stats, buttons, commands};
+use super::{Action, Message, Offer, Operation, Project, Stats, buttons, commands, tell};
 use crate::ledger::NanoUsd;
 use crate::orchestrator::control::IDEA_BYTES_MAX;
-use crate::project::{Answer, Next, Phase, TaskStatus};
+use crate::project::{Answer, HandedOver, Next, Phase, TaskStatus};
 use serde::{Deserialize, Serialize};
 
 /// What a person did.
@@ -28,8 +28,14 @@ pub enum Heard {
     TooMuch,
     /// A file that can't be taken: it is too large.
     FileTooLarge,
-    /// A file that is no text.
+    /// A file that is neither a text nor a project.
     FileUnreadable,
+    /// A project that exists already, and what is to be different in it, if that was said with it.
+    Project(HandedOver, String),
+    /// A zip that holds more than a project.
+    ZipTooMuch,
+    /// A zip that can't be read, or holds no project.
+    ZipUnreadable,
     /// Something that is no text: a sticker, a voice.
     Other,
     /// The bot was brought into a group.
@@ -37,7 +43,7 @@ pub enum Heard {
 }
 
 /// What the next text of a chat is taken for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expecting {
     /// An idea, or an answer where a question is open.
@@ -49,6 +55,8 @@ pub enum Expecting {
     Change,
     /// An amount.
     Budget,
+    /// What is to be different in this project, which was handed over.
+    Extension(HandedOver),
 }
 
 /// A project in a listing.
@@ -106,6 +114,8 @@ pub struct Situation {
 pub enum Order {
     /// Begin a project.
     Begin(String),
+    /// Begin one that exists already; the words are what is to be different in it.
+    Extend(HandedOver, String),
     /// Answer its question.
     Answer(Answer),
     /// Accept its plan.
@@ -171,7 +181,7 @@ pub fn respond(situation: &Situation, heard: &Heard) -> Outcome {
     let plainly = |name: &str| Outcome::say(texts.say(name, &[]));
     match heard {
         Heard::Joined => plainly("group-welcome"),
-        Heard::TooMuch => Outcome { expecting: situation.expecting, is_seldom: true, ..plainly("too-much") },
+        Heard::TooMuch => Outcome { expecting: situation.expecting.clone(), is_seldom: true, ..plainly("too-much") },
         Heard::Command(name, code) if name == "start" && !situation.allowed && !code.trim().is_empty() => {
             Outcome::order(texts.say("invited", &[]), Order::Redeem(code.trim().to_owned()))
         }
@@ -180,9 +190,12 @@ pub fn respond(situation: &Situation, heard: &Heard) -> Outcome {
         Heard::Command(name, rest) => commands::respond(situation, name, rest.trim()),
         Heard::Text(text) => text_of(situation, text.trim()),
         Heard::Pressed(action) => buttons::respond(situation, action),
-        Heard::Edited => Outcome { expecting: situation.expecting, is_seldom: true, ..plainly("edited") },
+        Heard::Edited => Outcome { expecting: situation.expecting.clone(), is_seldom: true, ..plainly("edited") },
         Heard::FileTooLarge => plainly("file-too-large"),
         Heard::FileUnreadable => plainly("file-unreadable"),
+        Heard::ZipTooMuch => plainly("zip-too-much"),
+        Heard::ZipUnreadable => plainly("zip-unreadable"),
+        Heard::Project(handed, words) => extension(situation, handed, words.trim()),
         Heard::Other => plainly("not-understood"),
     }
 }
@@ -192,23 +205,31 @@ fn text_of(situation: &Situation, text: &str) -> Outcome {
     if text.is_empty() {
         return Outcome::say(texts.say("not-understood", &[]));
     }
+    if let Expecting::Extension(handed) = &situation.expecting {
+        return extension(situation, handed, text);
+    }
     let project = match &situation.current {
         Some(project) if situation.expecting != Expecting::Idea => project,
         _ => return idea(situation, text),
     };
     let change = || Outcome::order(texts.say("change-begun", &[]), Order::Change(text.to_owned()));
-    match situation.expecting {
+    match &situation.expecting {
         // Somebody else's project is only looked at; words are an idea of one's own.
         _ if !situation.owns => return idea(situation, text),
         Expecting::Change => return change(),
         Expecting::Budget => return commands::budget(situation, project, text),
-        Expecting::Anything | Expecting::Idea => {}
+        Expecting::Anything | Expecting::Idea | Expecting::Extension(_) => {}
     }
     match project.state.next() {
         Next::Ask(_) => Outcome::order(texts.say("answered", &[]), Order::Answer(Answer::Text(text.to_owned()))),
         // Words about a plan that waits, or about a finished project, are what is to be different.
         Next::Approve => change(),
+        // An amount is meant for /budget, which a delivered project has no use for; taken for a change it would cost something.
+        Next::Stop if matches!(project.state.phase, Phase::Delivered) && texts.read_amount(text).is_some() => {
+            Outcome::say(texts.say("only-a-number", &[]))
+        }
         Next::Stop if matches!(project.state.phase, Phase::Delivered) => change(),
+        Next::Stop if matches!(project.state.phase, Phase::Paused(..)) => Outcome { say: tell(texts, project), ..Outcome::default() },
         Next::Stop if project.state.is_over() => idea(situation, text),
         Next::Stop | Next::Run(_) | Next::Deliver => Outcome::say(texts.say("busy", &[("title", &project.title())])),
     }
@@ -225,9 +246,32 @@ pub(super) fn idea(situation: &Situation, text: &str) -> Outcome {
         return Outcome::say(texts.say("too-many-projects", &[("count", &under_way.to_string())]));
     }
     if situation.credits.0 <= situation.credits.1 {
-        return Outcome::say(texts.say("no-credits", &[]));
+        return no_credits(situation);
     }
     Outcome::order(texts.say("begun", &[("limit", &texts.cost(situation.limit))]), Order::Begin(text.to_owned()))
+}
+
+/// A project that was handed over, with words on what is to be different in it or none yet.
+fn extension(situation: &Situation, handed: &HandedOver, words: &str) -> Outcome {
+    let texts = situation.texts;
+    if words.is_empty() {
+        let (files, left_out) = (handed.files.to_string(), handed.left_out.values().sum::<usize>().to_string());
+        let name = if handed.left_out.is_empty() { "handed-over" } else { "handed-over-in-part" };
+        let question = texts.say(name, &[("files", &files), ("left_out", &left_out)]);
+        return Outcome { expecting: Expecting::Extension(handed.clone()), ..Outcome::say(question) };
+    }
+    let begun = idea(situation, words);
+    match begun.order {
+        Some(_) => Outcome { order: Some(Order::Extend(handed.clone(), words.to_owned())), ..begun },
+        // It can be said again when there is room or credit for it.
+        None => Outcome { expecting: Expecting::Extension(handed.clone()), ..begun },
+    }
+}
+
+/// Nothing can be spent; and the way to more.
+pub(super) fn no_credits(situation: &Situation) -> Outcome {
+    let name = if situation.offers.is_empty() { "no-credits" } else { "no-credits-buy" };
+    Outcome::say(situation.texts.say(name, &[]))
 }
 
 /// The phase in words.

@@ -2,7 +2,7 @@
 //! one message that changes.
 
 use super::respond::{phase, tasks_done};
-use super::texts::{Texts, escape};
+use super::texts::{Texts, escape, prose};
 use super::{Action, Button, Document, Message, Project};
 use crate::project::{Next, Pause, Phase, TaskStatus};
 
@@ -20,7 +20,7 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
     let title = project.title();
     match project.state.next() {
         Next::Ask(question) => {
-            let text = texts.say("question", &[("text", &line(&question.text))]);
+            let text = texts.compose("question", &[("text", &prose(&line(&question.text)))]);
             let id = question.id.clone();
             let choices = question.choices.iter().take(CHOICES_MAX).map(|choice| Button {
                 label: choice.chars().take(LABEL_CHARS_MAX).collect(),
@@ -51,9 +51,9 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
 pub fn plan(texts: Texts, project: &Project, decides: bool) -> Option<Message> {
     let (brief, plan) = (project.state.brief.as_ref()?, project.state.plan.as_ref()?);
     let list = |lines: &mut dyn Iterator<Item = String>| lines.take(LINES_MAX).collect::<Vec<_>>().join("\n");
-    let requirements = list(&mut brief.requirements.iter().map(|entry| format!("• {}", escape(&line(&entry.text)))));
-    let tasks = list(&mut plan.tasks.iter().enumerate().map(|(at, task)| format!("{}. {}", at + 1, escape(&line(&task.title)))));
-    let mut html = texts.say("plan-head", &[("title", &brief.title), ("summary", &line(&brief.summary))]);
+    let requirements = list(&mut brief.requirements.iter().map(|entry| format!("• {}", prose(&line(&entry.text)))));
+    let tasks = list(&mut plan.tasks.iter().enumerate().map(|(at, task)| format!("{}. {}", at + 1, prose(&line(&task.title)))));
+    let mut html = texts.compose("plan-head", &[("title", &escape(&brief.title)), ("summary", &prose(&line(&brief.summary)))]);
     html.push_str(&texts.compose("plan-requirements", &[("requirements", &requirements)]));
     html.push_str(&texts.compose("plan-tasks", &[("tasks", &tasks)]));
     if project.unchecked > 0 {
@@ -62,8 +62,8 @@ pub fn plan(texts: Texts, project: &Project, decides: bool) -> Option<Message> {
     }
     let mut message = Message { documents: vec![Document::Plan], ..Message::text(html) };
     if let (Next::Approve, Some(quote)) = (project.state.next(), &project.quote) {
-        let [expected, low, high, spent, ceiling] =
-            [quote.expected, quote.low, quote.high, quote.spent, quote.ceiling].map(|amount| texts.cost(amount));
+        let [expected, low, high] = [quote.expected, quote.low, quote.high].map(|amount| texts.estimate(amount));
+        let [spent, ceiling] = [quote.spent, quote.ceiling].map(|amount| texts.cost(amount));
         let amounts = [("expected", &expected), ("low", &low), ("high", &high), ("spent", &spent), ("ceiling", &ceiling)];
         message.html.push_str(&texts.say("plan-price", &amounts.map(|(name, amount)| (name, amount.as_str()))));
         if quote.measured_tasks == 0 {
@@ -98,7 +98,7 @@ pub fn status(texts: Texts, project: &Project) -> String {
             TaskStatus::Waiting | TaskStatus::Written => "status-task-later",
         };
         text.push('\n');
-        text.push_str(&texts.say(name, &[("title", &line(&task.title))]));
+        text.push_str(&texts.compose(name, &[("title", &prose(&line(&task.title)))]));
     }
     text
 }
@@ -115,7 +115,8 @@ fn paused(texts: Texts, project: &Project, title: &str, pause: &Pause) -> Vec<Me
         Pause::Operator(_) => plainly("waits-operator"),
         Pause::Stuck { task, why } => {
             let name = project.state.plan.as_ref().and_then(|plan| plan.task(task)).map_or(task.clone(), |task| task.title.clone());
-            let text = texts.say("waits-stuck", &[("title", title), ("task", &line(&name)), ("why", &line(why))]);
+            let text =
+                texts.compose("waits-stuck", &[("title", &escape(title)), ("task", &prose(&line(&name))), ("why", &prose(&line(why)))]);
             let button = |name: &str, action| Button { label: texts.plain(name), action };
             vec![Message::text(text).with([button("try-again", Action::Retry), button("give-up", Action::GiveUp)])]
         }
@@ -124,8 +125,8 @@ fn paused(texts: Texts, project: &Project, title: &str, pause: &Pause) -> Vec<Me
 
 fn ended(texts: Texts, project: &Project, name: &str) -> Message {
     let claims = project.claims.iter().take(LINES_MAX);
-    let claims: Vec<String> = claims.map(|(claim, text)| texts.say(&format!("claim-{claim}"), &[("text", &line(text))])).collect();
-    let (charged, refunded) = (texts.cost(project.charged), texts.funds(project.refunded));
+    let claims: Vec<String> =
+        claims.map(|(claim, text)| texts.compose(&format!("claim-{claim}"), &[("text", &prose(&line(text)))])).collect();
     let (done, all) = tasks_done(project);
     let html = texts.compose(
         name,
@@ -134,8 +135,7 @@ fn ended(texts: Texts, project: &Project, name: &str) -> Message {
             ("done", &done.to_string()),
             ("all", &all.to_string()),
             ("requirements", &claims.join("\n")),
-            ("charged", &charged),
-            ("refunded", &refunded),
+            ("bill", &bill(texts, project)),
         ],
     );
     let documents = match name {
@@ -146,6 +146,12 @@ fn ended(texts: Texts, project: &Project, name: &str) -> Message {
     let retry = Button { label: texts.plain("try-again"), action: Action::Retry };
     let message = Message { documents, ..Message::text(html) };
     if name == "delivered" { message } else { message.with([retry]) }
+}
+
+/// What it cost, and what of that was given back.
+pub(super) fn bill(texts: Texts, project: &Project) -> String {
+    let name = if project.refunded > crate::ledger::NanoUsd::ZERO { "bill-back" } else { "bill" };
+    texts.say(name, &[("charged", &texts.cost(project.charged)), ("refunded", &texts.funds(project.refunded))])
 }
 
 /// One line of what an agent or a model said.

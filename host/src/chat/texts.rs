@@ -89,6 +89,19 @@ pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// A line of an agent's words as Telegram's HTML, with what stands between backticks as code.
+pub fn prose(text: &str) -> String {
+    let (mut html, mut rest) = (String::new(), text);
+    while let Some((before, code, after)) = rest.split_once('`').and_then(|(before, rest)| {
+        let (code, after) = rest.split_once('`')?;
+        (!code.is_empty()).then_some((before, code, after))
+    }) {
+        html.push_str(&format!("{}<code>{}</code>", escape(before), escape(code)));
+        rest = after;
+    }
+    html + &escape(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +145,14 @@ mod tests {
         }
         let missing: Vec<_> = ENGLISH.keys().filter(|name| !GERMAN.contains_key(*name)).collect();
         assert!(missing.is_empty(), "without German: {missing:?}");
+    }
+
+    #[test]
+    fn what_agents_put_between_backticks_is_code_and_nothing_else_is_markup() {
+        assert_eq!(prose("`a <b>` & `c`"), "<code>a &lt;b&gt;</code> &amp; <code>c</code>");
+        for text in ["no code", "one ` alone", "`` nothing ``"] {
+            assert_eq!(prose(text), text);
+        }
     }
 
     #[test]

@@ -46,6 +46,14 @@ pub enum Act {
     SendsLongFile(usize),
     /// `Ada sends a picture as a file`
     SendsBinary,
+    /// `Ada sends the project notes.zip`, with words under it where they follow.
+    SendsProject(String, String),
+    /// `Ada sends a zip without a project`
+    SendsEmptyZip,
+    /// `Ada sends a zip of 3000 files`
+    SendsLargeZip(usize),
+    /// `Ada pays`, what she was billed for last.
+    Pays,
     /// `Ada sends a sticker`
     SendsSticker,
     /// `Ada sends a voice message`
@@ -117,6 +125,13 @@ fn act(rest: &str, body: &str) -> Option<Act> {
     if let Some(count) = rest.strip_prefix("sends ").and_then(|rest| rest.strip_suffix(" KB of text")) {
         return count.parse().ok().map(Act::SendsLongFile);
     }
+    if let Some(name) = rest.strip_prefix("sends the project ") {
+        let (name, words) = name.split_once(": ").unwrap_or((name, ""));
+        return Some(Act::SendsProject(name.to_owned(), words.to_owned()));
+    }
+    if let Some(count) = rest.strip_prefix("sends a zip of ").and_then(|rest| rest.strip_suffix(" files")) {
+        return count.parse().ok().map(Act::SendsLargeZip);
+    }
     if let Some(name) = rest.strip_prefix("sends ").and_then(|rest| rest.strip_suffix(':')) {
         return Some(Act::SendsFile(name.to_owned(), body.to_owned()));
     }
@@ -125,6 +140,8 @@ fn act(rest: &str, body: &str) -> Option<Act> {
     }
     Some(match rest {
         "sends a picture as a file" => Act::SendsBinary,
+        "sends a zip without a project" => Act::SendsEmptyZip,
+        "pays" => Act::Pays,
         "sends a sticker" => Act::SendsSticker,
         "sends a voice message" => Act::SendsVoice,
         "sends a photo" => Act::SendsPhoto,

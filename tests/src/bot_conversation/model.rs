@@ -106,6 +106,7 @@ fn answer(asked: &Asked, traits: &[Trait], mood: &mut Mood) -> Option<String> {
     let (text, has) = (asked.text(), |one: Trait| traits.contains(&one));
     if let Some((_, task)) = text.split_once("# Your task: ") {
         return Some(match task.lines().next()? {
+            title if title.starts_with("List the tasks") => file("list the tasks", "list.py", mood, false),
             title if title.starts_with("Add and list") => file("add and list tasks", "todo.py", mood, has(Trait::CannotBuildIt)),
             _ => {
                 mood.tries += 1;
@@ -115,11 +116,14 @@ fn answer(asked: &Asked, traits: &[Trait], mood: &mut Mood) -> Option<String> {
         });
     }
     if let Some((_, task)) = text.split_once("# The task\n\n") {
-        let is_second = !task.starts_with("Add and list");
+        let is_second = task.starts_with("Mark as done");
         let is_bad =
             has(Trait::CannotBuildIt) || (is_second && (has(Trait::CannotMarkTasks) || (has(Trait::GetsStuck) && mood.tries <= 2)));
         let fault = if is_second { "- done.py:1 R2 a task stays as it was" } else { "- todo.py:1 R1 no task is kept" };
         return Some(if is_bad { format!("reject:\n{fault}") } else { "accept: it does what it should.".to_owned() });
+    }
+    if text.contains("The project exists already") {
+        return Some(if text.contains("You turn a brief into a plan") { EXTENSION_PLAN } else { EXTENSION_BRIEF }.to_owned());
     }
     if text.contains("You turn a brief into a plan") {
         return Some(plan(text.contains("# A change"), traits));
@@ -143,6 +147,10 @@ fn file(summary: &str, path: &str, mood: &mut Mood, differs: bool) -> String {
 const QUESTIONS: &str =
     "size: S\nquestion: Where should the tasks be kept?\n- in a file\n- in memory only\nquestion: What should it be called?\n";
 
+/// What is made of a project that was handed over.
+const EXTENSION_BRIEF: &str = "size: XS\ntitle: Notes\nlanguage: python\nsummary: Notes, with a list of them.\nrequirement: `list.py` lists the tasks of `todo.py`.\n";
+const EXTENSION_PLAN: &str = "design: one more program beside the one that is there.\nrun: python3 list.py\n\ntask: List the tasks\nneeds: -\nfiles: list.py\ndo: Write list.py.\n\ncheck: R1 file-present list.py\n";
+
 fn brief(asked: &str, traits: &[Trait]) -> String {
     let idea = asked.split_once("The client's idea:\n\n").and_then(|(_, rest)| rest.lines().next()).unwrap_or_default();
     let title = if traits.contains(&Trait::NamesItAsTheIdea) { idea } else { "To-do list" };
@@ -165,7 +173,11 @@ fn plan(is_change: bool, traits: &[Trait]) -> String {
     if is_change {
         return format!("{head}\ntask: T2 Mark as done, in green\n{second}");
     }
-    let judgement = if traits.contains(&Trait::LeavesOneToJudgement) { "check: R3 judgement only people know\n" } else { "" };
+    let last = if traits.contains(&Trait::OneTask) { "R2" } else { "R3" };
+    let judgement = match traits.contains(&Trait::LeavesOneToJudgement) {
+        true => format!("check: {last} judgement only people know\n"),
+        false => String::new(),
+    };
     let first =
         format!("\ntask: Add and list\nneeds: -\nfiles: todo.py\ndo: Write todo.py.\n\ncheck: R1 file-present todo.py\n{judgement}");
     let second = if traits.contains(&Trait::OneTask) { String::new() } else { format!("\ntask: Mark as done\n{second}") };

@@ -9,6 +9,10 @@ use telegram_double::{Action, Formatted, Shown};
 /// An invitation's code is random.
 const CODE_START: &str = "?start=";
 
+/// A payment's number, and a project's id.
+const PAYMENT_LETTERS: usize = 10;
+const PROJECT_LETTERS: usize = 11;
+
 /// What was seen so far.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -50,7 +54,7 @@ impl Seen {
         let found = shown.iter().rev().filter_map(|one| one.document.as_ref()).find(|document| document.name == name);
         let document = found.ok_or_else(|| format!("there is no file {name}"))?;
         let text = String::from_utf8(document.bytes.clone()).map_err(|_| format!("{name} is no text"))?;
-        Ok(Entry { head: format!("The bot's {name}:"), body: text.trim_end().lines().map(str::to_owned).collect() })
+        Ok(Entry { head: format!("The bot's {name}:"), body: text.trim_end().lines().map(masked).collect() })
     }
 
     /// What is new.
@@ -108,12 +112,15 @@ impl Seen {
             && !before.is_empty()
             && rows.is_empty()
         {
-            gone.push(Entry::line(format!("Gone{place}: {}", before.join(" "))));
+            gone.push(Entry::line(format!("Gone{place}: {}", masked(&before.join(" ")))));
         }
     }
 
     fn body(&mut self, shown: &Shown, text: &str) -> Vec<String> {
         let mut lines: Vec<String> = shown.document.iter().map(|document| format!("📎 {}", document.name)).collect();
+        if let Some(invoice) = &shown.invoice {
+            lines.extend([format!("🧾 {}", invoice.title), invoice.description.clone()]);
+        }
         for line in text.lines() {
             lines.push(match line.split_once(CODE_START) {
                 Some((before, code)) => {
@@ -124,8 +131,27 @@ impl Seen {
             });
         }
         lines.extend(rows(shown));
-        lines
+        lines.iter().map(|line| masked(line)).collect()
     }
+}
+
+/// A line without what is another one each time: digests, projects' ids and payments' numbers.
+fn masked(line: &str) -> String {
+    let is_hex = |text: &str| text.chars().all(|letter| matches!(letter, '0'..='9' | 'a'..='f'));
+    let is_random = |word: &str| match word.len() {
+        64 | 12 => is_hex(word),
+        PAYMENT_LETTERS => is_hex(word) && word.contains(|letter: char| letter.is_ascii_digit()),
+        PROJECT_LETTERS => word.starts_with('p') && is_hex(&word[1..]),
+        _ => false,
+    };
+    let (mut out, mut rest) = (String::new(), line);
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_alphanumeric()) {
+        let end = rest[start..].find(|letter: char| !letter.is_ascii_alphanumeric()).map_or(rest.len(), |length| start + length);
+        out.push_str(&rest[..start]);
+        out.push_str(if is_random(&rest[start..end]) { "…" } else { &rest[start..end] });
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 fn rows(shown: &Shown) -> Vec<String> {

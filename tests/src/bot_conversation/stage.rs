@@ -28,6 +28,15 @@ const SETTINGS: &[&str] = &[
     "Credits of a new person",
     "Projects at one time",
     "The model",
+    "A Star buys",
+];
+
+/// A project that exists already, with what is no part of it.
+const PROJECT: &[(&str, &str)] = &[
+    ("notes/todo.py", "tasks = []\n\n\ndef add(text):\n    tasks.append(text)\n"),
+    ("notes/README.md", "# Notes\n\nKeeps what is to be done.\n"),
+    ("notes/.env", "KEY=secret\n"),
+    ("notes/node_modules/left/index.js", "module.exports = 1\n"),
 ];
 
 /// A stage with everybody on it.
@@ -70,8 +79,11 @@ impl Stage {
                 Some(_) => numbers(script.names("May use the bot")),
             }),
         );
+        // One task after the other, so that a script is the same each time.
+        set("ATELIER_PARALLEL_TASKS", Some("1".to_owned()));
         set("ATELIER_TELEGRAM_OPERATORS", Some(numbers(script.names("Run the bot"))));
         set("ATELIER_DEFAULT_GRANT", script.setting("Credits of a new person").map(str::to_owned));
+        set("ATELIER_TELEGRAM_CREDITS_PER_STAR", script.setting("A Star buys").map(str::to_owned));
         set("ATELIER_TELEGRAM_PROJECTS_MAX", script.setting("Projects at one time").map(str::to_owned));
         home.environment(&model.server.url);
         let reader = Reader::open(home.settings(&model.server.url)).await.map_err(|error| format!("{error:#}"))?;
@@ -143,6 +155,18 @@ impl Stage {
             Act::SendsFile(name, text) => telegram.sends_file(chat, user, name, text.as_bytes(), ""),
             Act::SendsLongFile(kib) => telegram.sends_file(chat, user, "long.txt", "long ".repeat(kib * 1_024 / 5).as_bytes(), ""),
             Act::SendsBinary => telegram.sends_file(chat, user, "picture.png", &[0x89, b'P', b'N', b'G', 0, 0, 0], ""),
+            Act::SendsProject(name, words) => telegram.sends_file(chat, user, name, &zip(PROJECT), words),
+            Act::SendsEmptyZip => telegram.sends_file(chat, user, "photos.zip", &zip(&[("a/.DS_Store", "x")]), ""),
+            Act::SendsLargeZip(count) => {
+                let names: Vec<String> = (0..*count).map(|number| format!("src/file{number}.py")).collect();
+                let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "pass\n")).collect();
+                telegram.sends_file(chat, user, "large.zip", &zip(&files), "")
+            }
+            Act::Pays => {
+                let shown = telegram.chat(chat);
+                let bill = shown.iter().rev().find(|one| one.invoice.is_some() && !one.deleted);
+                telegram.pays(chat, user, bill.ok_or("there is no bill")?.message_id)
+            }
             Act::SendsSticker => telegram.sends_sticker(chat, user, "🙂"),
             Act::SendsVoice => telegram.sends_voice(chat, user, 4),
             Act::SendsPhoto => telegram.sends_photo(chat, user, ""),
@@ -175,6 +199,11 @@ impl Stage {
     }
 
     async fn is_settled(&self) -> atelier_host::store::Result<bool> {
+        // Whoever wants to pay waits for the bot's word.
+        let is_waiting = |payment: &telegram_double::Payment| payment.state == telegram_double::Paid::Waiting;
+        if self.telegram.payments().iter().any(is_waiting) {
+            return Ok(false);
+        }
         if self.telegram.pending_updates() > 0 || !self.store.received(1).await?.is_empty() {
             return Ok(false);
         }
@@ -242,4 +271,15 @@ fn button(shown: &[Shown], label: &str) -> Option<(i64, String)> {
 /// Whether a label is meant by this one.
 pub(super) fn is_label(text: &str, label: &str) -> bool {
     label.strip_suffix('…').map_or(text == label, |start| text.starts_with(start.trim_end()))
+}
+
+/// These files, packed.
+fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+    use std::io::{Cursor, Write};
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(text.as_bytes()).expect("written");
+    }
+    zip.finish().expect("a zip").into_inner()
 }
