@@ -15,7 +15,7 @@ USERS ?= 1000
 BUYERS ?= 200
 PEER ?= target/peer
 
-.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -28,7 +28,7 @@ run: plugins
 test: plugins guests postgres
 	$(CARGO) test --workspace --exclude atelier-guests
 	@echo "the stories of money and projects once more, on PostgreSQL"
-	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram:: payments
+	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram:: payments webhook handed_over
 	python3 -m unittest discover -q -s plugins/runner-python/tests
 	cd target/tools/javascript && node --test tests/
 
@@ -78,8 +78,13 @@ bench-stars: plugins
 
 ## Renews what documentation/bot_ux_design.md has from the code and from tests/conversations/bot. What was said in a script is renewed by
 ## ATELIER_TEST_RECORD=1 cargo test -p tests --test it -- every_bot_conversation, to be read before it is kept.
-bot-ux:
+bot-ux: $(ATELIER)
 	ATELIER_TEST_RECORD=1 $(CARGO) test -q -p tests --test it -- the_bots_document
+
+## Photographs the chat of a journey (the model's answers are those of the recording) into documentation/images.
+chat-picture: plugins
+	@command -v chromium >/dev/null || { echo "installing chromium fonts-noto-color-emoji" && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji; }
+	$(CARGO) run -q -p tests --bin chat-picture
 
 ## Builds every idea of tests/ideas with your model and judges the results by hidden tests: make ideas [IDEAS="01 05"].
 ideas: plugins

@@ -124,12 +124,14 @@ async fn a_payment_that_is_told_fifty_times_counts_once_at_the_wire() {
     let charge = shop.buys(ada, 50).await;
     let after = shop.balance(ada).await;
     shop.telegram.holds_updates();
-    let last = (0..49).map(|_| shop.telegram.repeat_payment(&charge)).next_back();
+    for _ in 0..49 {
+        shop.telegram.repeat_payment(&charge);
+    }
     shop.telegram.releases_updates(telegram_double::Order::Reversed);
     let reader = shop.reader().await;
     tests::until(async || {
         let (all, open) = reader.store.inbox_count().await.expect("a count");
-        last.is_some() && all >= 52 && open == 0
+        all >= 52 && open == 0
     })
     .await;
     assert_eq!(shop.balance(ada).await, after);
