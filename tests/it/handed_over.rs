@@ -1,12 +1,12 @@
 //! A project that exists already is taken out of a zip, and only what is to be different in it is planned, built and judged.
 
 use atelier_host::app::Reader;
-use std::io::{Cursor, Read, Write};
+use std::io::Read;
 use tests::home::{Home, assert_audit, read};
 use tests::model_server::{Answer, ModelServer};
-use tests::program::{atelier, atelier_beside};
-use zip::write::SimpleFileOptions;
-use zip::{ZipArchive, ZipWriter};
+use tests::program::{Ended, atelier, atelier_beside};
+use tests::zipped;
+use zip::ZipArchive;
 
 const SHOP: &[(&str, &str)] = &[
     ("shop/basket.py", "def total(prices):\n    return sum(prices)\n"),
@@ -24,15 +24,6 @@ fn plan(test: &str) -> String {
     format!(
         "design: basket.py as it is, with a discount.\nrun: python3 -c 'import basket'\n\ntask: Take a discount off\nneeds: -\nfiles: basket.py\ndo: Give total a discount.\n\ncheck: R1 unit-test {test}\n````python\n{TEST}````\n"
     )
-}
-
-fn packed(files: &[(&str, &str)]) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, text) in files {
-        zip.start_file(*name, SimpleFileOptions::default()).expect("an entry");
-        zip.write_all(text.as_bytes()).expect("written");
-    }
-    zip.finish().expect("a zip").into_inner()
 }
 
 /// A model that changes the shop; the plan's first test file is the second time another one.
@@ -55,13 +46,19 @@ async fn model(first_test: &'static str) -> ModelServer {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_project_is_changed_where_it_stands_and_its_own_files_stay_as_they_are() {
-    let server = model("tests/test_discount.py").await;
+/// The shop, changed by the program.
+async fn changed(first_test: &'static str) -> (ModelServer, Home, Ended) {
+    let server = model(first_test).await;
     let home = Home::with(&["runner-python"]);
-    std::fs::write(home.beside("shop.zip"), packed(SHOP)).expect("written");
+    std::fs::write(home.beside("shop.zip"), zipped(SHOP)).expect("written");
     let arguments = ["run", "Take a discount off", "--project", "shop.zip", "--yes", "--out", "out"];
     let ended = atelier_beside(&home, &server.url, &arguments).await;
+    (server, home, ended)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_is_changed_where_it_stands_and_its_own_files_stay_as_they_are() {
+    let (server, home, ended) = changed("tests/test_discount.py").await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.err.contains("3 files of the project") && ended.err.contains(".env (may hold secrets)"), "{}", ended.err);
 
@@ -111,11 +108,7 @@ async fn a_project_is_changed_where_it_stands_and_its_own_files_stay_as_they_are
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_test_takes_the_place_of_no_file_that_was_handed_over() {
-    let server = model("tests/test_basket.py").await;
-    let home = Home::with(&["runner-python"]);
-    std::fs::write(home.beside("shop.zip"), packed(SHOP)).expect("written");
-    let arguments = ["run", "Take a discount off", "--project", "shop.zip", "--yes", "--out", "out"];
-    let ended = atelier_beside(&home, &server.url, &arguments).await;
+    let (server, _home, ended) = changed("tests/test_basket.py").await;
     assert_eq!(ended.code, Some(0), "the planner is told, and names another: {ended:?}");
     assert!(server.asked().iter().any(|one| one.text().contains("`tests/test_basket.py`: the project has a file of that name")));
 }
@@ -127,9 +120,9 @@ fn what_is_no_project_is_refused_before_anything_is_spent() {
     let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1\n")).collect();
     let files: [(&str, Vec<u8>, &str); 4] = [
         ("no.zip", b"no zip".to_vec(), "pack the project's folder again"),
-        ("empty.zip", packed(&[(".env", "x")]), "holds no file of a project"),
-        ("evil.zip", packed(&[("../../evil.py", "x"), ("/etc/evil", "x")]), "holds no file of a project"),
-        ("many.zip", packed(&many), "pack only the project's own source files"),
+        ("empty.zip", zipped(&[(".env", "x")]), "holds no file of a project"),
+        ("evil.zip", zipped(&[("../../evil.py", "x"), ("/etc/evil", "x")]), "holds no file of a project"),
+        ("many.zip", zipped(&many), "pack only the project's own source files"),
     ];
     for (name, bytes, why) in files {
         std::fs::write(home.beside(name), bytes).expect("written");

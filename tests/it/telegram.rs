@@ -1,6 +1,8 @@
 //! The bot, from an idea to a finished project in one chat: the real program, a strict double of Telegram's server and a model.
 
 use atelier_host::app::Reader;
+use std::io::Cursor;
+use std::process::Command;
 use std::time::Duration;
 use telegram_double::{Options, Shown, TelegramServer};
 use tests::home::{Home, assert_agrees, assert_audit};
@@ -47,6 +49,13 @@ async fn an_idea_becomes_a_zip_without_leaving_the_chat() {
     assert_eq!(telegram.answered_callbacks().len(), 1, "the button stopped turning");
     let status: Vec<_> = shown.iter().filter(|message| message.text.contains("tasks done")).collect();
     assert_eq!(status.len(), 1, "one message that changes");
+    let received = shown.iter().filter_map(|message| message.document.as_ref()).find(|document| document.name.ends_with(".zip"));
+    let folder = home.beside("received");
+    let bytes = received.expect("it came").bytes.clone();
+    zip::ZipArchive::new(Cursor::new(bytes)).expect("a zip").extract(&folder).expect("unpacked");
+    let program = "from part_1 import part_1; from part_2 import part_2; print(part_1() + part_2())";
+    let ran = Command::new("python3").args(["-c", program]).current_dir(folder.join("parts")).output().expect("python3 runs");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "3\n", "what came runs: {ran:?}");
     assert_eq!(worker.stop().await, Some(0));
     let reader = Reader::open(home.settings(&workshop.server.url)).await.expect("the store");
     assert_audit(&reader.store, &[]).await;

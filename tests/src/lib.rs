@@ -16,6 +16,7 @@ pub mod program;
 pub mod torture;
 pub mod workshop;
 
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,16 @@ pub fn target() -> PathBuf {
     let program = std::env::current_exe().expect("a program has a path");
     let debug_or_release = program.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
     debug_or_release.and_then(Path::parent).expect("cargo builds into debug or release").to_owned()
+}
+
+/// These files as a zip: name and text.
+pub fn zipped(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(text.as_bytes()).expect("written");
+    }
+    zip.finish().expect("a zip").into_inner()
 }
 
 /// Waits until it is so; what never is, is a failure.

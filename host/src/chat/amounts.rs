@@ -3,18 +3,18 @@
 use super::texts::{Language, Texts};
 use crate::ledger::NanoUsd;
 
-/// A hundredth of a credit.
-const HUNDREDTH: i64 = NanoUsd::credits(1).0 / 100;
+const CREDIT: i64 = NanoUsd::credits(1).0;
+const HUNDREDTH: i64 = CREDIT / 100;
 
 impl Texts {
     /// What somebody pays, paid, or pays at most: rounded up.
     pub fn cost(self, amount: NanoUsd) -> String {
-        self.hundredths(amount.0.div_euclid(HUNDREDTH).saturating_add(i64::from(amount.0.rem_euclid(HUNDREDTH) > 0)))
+        self.hundredths(up(amount, HUNDREDTH))
     }
 
     /// What something may come to: rounded up to whole credits, since more would say more than is known.
     pub fn estimate(self, amount: NanoUsd) -> String {
-        self.hundredths(amount.0.div_euclid(HUNDREDTH * 100).saturating_add(i64::from(amount.0.rem_euclid(HUNDREDTH * 100) > 0)) * 100)
+        self.hundredths(up(amount, CREDIT) * (CREDIT / HUNDREDTH))
     }
 
     /// What somebody has, or gets: rounded down.
@@ -42,6 +42,11 @@ impl Texts {
             cents => format!("{sign}{}{point}{cents:02}", amount / 100),
         }
     }
+}
+
+/// How many of these units cover the amount.
+fn up(amount: NanoUsd, unit: i64) -> i64 {
+    amount.0.div_euclid(unit).saturating_add(i64::from(amount.0.rem_euclid(unit) > 0))
 }
 
 #[cfg(test)]

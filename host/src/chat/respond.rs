@@ -112,10 +112,8 @@ pub struct Situation {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Begin a project.
-    Begin(String),
-    /// Begin one that exists already; the words are what is to be different in it.
-    Extend(HandedOver, String),
+    /// Begin a project, or go on with one that was handed over; then the words are what is to be different in it.
+    Begin(String, Option<HandedOver>),
     /// Answer its question.
     Answer(Answer),
     /// Accept its plan.
@@ -248,7 +246,7 @@ pub(super) fn idea(situation: &Situation, text: &str) -> Outcome {
     if situation.credits.0 <= situation.credits.1 {
         return no_credits(situation);
     }
-    Outcome::order(texts.say("begun", &[("limit", &texts.cost(situation.limit))]), Order::Begin(text.to_owned()))
+    Outcome::order(texts.say("begun", &[("limit", &texts.cost(situation.limit))]), Order::Begin(text.to_owned(), None))
 }
 
 /// A project that was handed over, with words on what is to be different in it or none yet.
@@ -262,7 +260,7 @@ fn extension(situation: &Situation, handed: &HandedOver, words: &str) -> Outcome
     }
     let begun = idea(situation, words);
     match begun.order {
-        Some(_) => Outcome { order: Some(Order::Extend(handed.clone(), words.to_owned())), ..begun },
+        Some(_) => Outcome { order: Some(Order::Begin(words.to_owned(), Some(handed.clone()))), ..begun },
         // It can be said again when there is room or credit for it.
         None => Outcome { expecting: Expecting::Extension(handed.clone()), ..begun },
     }
@@ -343,12 +341,12 @@ mod tests {
 
     #[test]
     fn words_are_an_idea_an_answer_or_a_change_as_things_stand() {
-        assert_eq!(respond(&situation(None), &text("a tool")).order, Some(Order::Begin("a tool".into())));
+        assert_eq!(respond(&situation(None), &text("a tool")).order, Some(Order::Begin("a tool".into(), None)));
         for phase in [Phase::Quoted, Phase::Delivered] {
             assert_eq!(order(phase, text("in blue")), Some(Order::Change("in blue".into())));
         }
         for phase in [Phase::Cancelled, Phase::Failed("why".into())] {
-            assert_eq!(order(phase, text("another tool")), Some(Order::Begin("another tool".into())));
+            assert_eq!(order(phase, text("another tool")), Some(Order::Begin("another tool".into(), None)));
         }
         assert_eq!(order(Phase::Building, text("hurry")), None, "it is said how to ask for something else");
         let mut asking = project(Phase::Eliciting);
@@ -399,7 +397,7 @@ mod tests {
         for name in ["cancel", "pause", "change", "budget", "retry", "resume"] {
             assert!(command(name).order.is_none() && command(name).say[0].html.contains("Only the person"), "{name}");
         }
-        assert_eq!(respond(&other, &text("mine")).order, Some(Order::Begin("mine".into())), "words are an idea of one's own");
+        assert_eq!(respond(&other, &text("mine")).order, Some(Order::Begin("mine".into(), None)), "words are an idea of one's own");
     }
 
     #[test]

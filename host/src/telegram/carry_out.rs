@@ -29,15 +29,10 @@ impl Bot {
         };
         let Some(order) = order else { return Ok(settled(self.store.have(&effect).await)?) };
         let done = match (order, &visit.current) {
-            (Order::Begin(idea), _) => {
+            (Order::Begin(idea, handed_over), _) => {
                 let follow = Some((String::new(), visit.chat, visit.person.id));
                 let control = self.orchestrator.control.with(ChatEffect { follow, ..effect.clone() });
-                control.create(&visit.person.wallet, &idea, None).await.map(drop)
-            }
-            (Order::Extend(handed, words), _) => {
-                let follow = Some((String::new(), visit.chat, visit.person.id));
-                let control = self.orchestrator.control.with(ChatEffect { follow, ..effect.clone() });
-                control.create_from(&visit.person.wallet, &words, None, Some(handed)).await.map(drop)
+                control.create_from(&visit.person.wallet, &idea, None, handed_over).await.map(drop)
             }
             (Order::Redeem(code), _) => {
                 let invitation = Some(Invitation { person: visit.person.id, code });
@@ -109,7 +104,7 @@ impl Bot {
             Order::Cancel => drop(with.cancel(project).await?),
             Order::Resume => drop(with.resume(project.clone(), None).await?),
             Order::Budget(ceiling) => drop(control.resume(project.clone(), Some(ceiling)).await?),
-            Order::Begin(_) | Order::Extend(..) | Order::Redeem(_) | Order::Operate(_) | Order::Sell(_) | Order::Return(_) => {}
+            Order::Begin(..) | Order::Redeem(_) | Order::Operate(_) | Order::Sell(_) | Order::Return(_) => {}
         }
         Ok(settled(self.store.have(&effect).await)?)
     }

@@ -155,12 +155,12 @@ impl Stage {
             Act::SendsFile(name, text) => telegram.sends_file(chat, user, name, text.as_bytes(), ""),
             Act::SendsLongFile(kib) => telegram.sends_file(chat, user, "long.txt", "long ".repeat(kib * 1_024 / 5).as_bytes(), ""),
             Act::SendsBinary => telegram.sends_file(chat, user, "picture.png", &[0x89, b'P', b'N', b'G', 0, 0, 0], ""),
-            Act::SendsProject(name, words) => telegram.sends_file(chat, user, name, &zip(PROJECT), words),
-            Act::SendsEmptyZip => telegram.sends_file(chat, user, "photos.zip", &zip(&[("a/.DS_Store", "x")]), ""),
+            Act::SendsProject(name, words) => telegram.sends_file(chat, user, name, &crate::zipped(PROJECT), words),
+            Act::SendsEmptyZip => telegram.sends_file(chat, user, "photos.zip", &crate::zipped(&[("a/.DS_Store", "x")]), ""),
             Act::SendsLargeZip(count) => {
                 let names: Vec<String> = (0..*count).map(|number| format!("src/file{number}.py")).collect();
                 let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "pass\n")).collect();
-                telegram.sends_file(chat, user, "large.zip", &zip(&files), "")
+                telegram.sends_file(chat, user, "large.zip", &crate::zipped(&files), "")
             }
             Act::Pays => {
                 let shown = telegram.chat(chat);
@@ -271,15 +271,4 @@ fn button(shown: &[Shown], label: &str) -> Option<(i64, String)> {
 /// Whether a label is meant by this one.
 pub(super) fn is_label(text: &str, label: &str) -> bool {
     label.strip_suffix('…').map_or(text == label, |start| text.starts_with(start.trim_end()))
-}
-
-/// These files, packed.
-fn zip(files: &[(&str, &str)]) -> Vec<u8> {
-    use std::io::{Cursor, Write};
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, text) in files {
-        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
-        zip.write_all(text.as_bytes()).expect("written");
-    }
-    zip.finish().expect("a zip").into_inner()
 }
