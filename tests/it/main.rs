@@ -10,6 +10,7 @@ mod faults;
 mod handed_over;
 mod ledger;
 mod ledger_model;
+mod letters;
 mod limits;
 mod migrations;
 mod model_calls;

@@ -124,8 +124,9 @@ pub(super) async fn have(tx: &mut Tx, effect: &ChatEffect) -> Result<()> {
     if let Some(used) = &effect.used {
         outbox::take_buttons(tx, used).await?;
         if let Used::Project(project) = used {
-            // Somebody did something about it: what comes of that is news, even where it is what was said before.
-            query("update followed set told = '' where project = $1").bind(project).later(tx);
+            // Somebody did something about it: what comes of that is news, even where it is what was said before, and even where the
+            // project moved before this is written.
+            query("update followed set told = '', told_version = 0 where project = $1").bind(project).later(tx);
         }
     }
     for letter in &effect.letters {

@@ -194,19 +194,32 @@ fn note(tx: &mut Tx, waiting: &Waiting, fate: &Fate, detail: &str) {
         Fate::Uncertain if !is_acknowledgement && !waiting.is_repeat => ("waiting", None, None, now_ms(), REPEATS_MAX),
         Fate::Uncertain => ("uncertain", None, None, 0, 0),
     };
+    let body = to_json(&waiting.letter);
+    // None where it is as it was.
+    let shown = match fate {
+        Fate::Sent(..) => Some(digest(&body)),
+        Fate::Uncertain => Some(String::new()),
+        Fate::Later(_) | Fate::Anew | Fate::Refused | Fate::Gone => None,
+    };
     query(
         "update outbox set state = case when body = $1 then $2 else 'waiting' end, message = $3, file = coalesce($4, file),
-                not_before_ms = $5, repeats = repeats + $6, detail = $7 where number = $8 and state = 'sending'",
+                not_before_ms = $5, repeats = repeats + $6, detail = $7, shown = coalesce($8, shown)
+         where number = $9 and state = 'sending'",
     )
-    .bind(to_json(&waiting.letter))
+    .bind(body)
     .bind(state)
     .bind(message)
     .bind(file)
     .bind(not_before)
     .bind(repeats)
     .bind(detail)
+    .bind(shown)
     .bind(waiting.number)
     .later(tx);
+}
+
+fn digest(body: &str) -> String {
+    crate::workspace::sha256(body.as_bytes())
 }
 
 /// Takes the buttons from messages that are there, and from those that are not there yet.
@@ -233,7 +246,8 @@ pub(super) async fn take_buttons(tx: &mut Tx, used: &Used) -> Result<()> {
     Ok(())
 }
 
-/// Writes a letter down, with its buttons. A letter of the same name replaces one: a status that changed.
+/// Writes a letter down, with its buttons. A letter of the same name replaces one: a status that changed. Where it changed back before
+/// anybody was shown the change, nothing is sent.
 pub(super) fn post(tx: &mut Tx, letter: &Letter) {
     for (row, buttons) in letter.message.buttons.iter().enumerate() {
         for (column, button) in buttons.iter().enumerate() {
@@ -249,18 +263,23 @@ pub(super) fn post(tx: &mut Tx, letter: &Letter) {
             .later(tx);
         }
     }
+    let body = to_json(letter);
+    let body_digest = digest(&body);
     query(
         "insert into outbox (name, chat, project, priority, body, has_buttons, state, at_ms) values ($1, $2, $3, $4, $5, $6, 'waiting', $7)
-         on conflict (name) do update set body = $5, state = case outbox.state when 'sending' then 'sending' else 'waiting' end,
-            tries = 0, not_before_ms = 0 where outbox.body <> $5",
+         on conflict (name) do update set body = $5, tries = 0, not_before_ms = 0,
+            state = case when outbox.state = 'sending' then 'sending'
+                         when outbox.message is not null and outbox.shown = $8 then 'sent' else 'waiting' end
+         where outbox.body <> $5",
     )
     .bind(&letter.name)
     .bind(letter.chat)
     .bind(&letter.project)
     .bind(letter.kind.priority())
-    .bind(to_json(letter))
+    .bind(body)
     .bind(!letter.message.buttons.is_empty())
     .bind(now_ms())
+    .bind(body_digest)
     .later(tx);
 }
 
