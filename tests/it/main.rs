@@ -16,6 +16,7 @@ mod migrations;
 mod model_calls;
 mod parallel;
 mod payments;
+mod pins;
 mod providers;
 mod replay;
 mod restarts;

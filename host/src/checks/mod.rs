@@ -68,7 +68,8 @@ impl Checks {
 
     /// Languages whose code this host can execute checks for.
     pub fn languages(&self) -> Vec<String> {
-        let runners = self.registry.pins.manifest.plugins.iter().filter(|entry| entry.world == "runner");
+        let pins = self.registry.pins();
+        let runners = pins.manifest.plugins.iter().filter(|entry| entry.world == "runner");
         runners.flat_map(|entry| entry.executes.languages.iter().cloned()).collect()
     }
 
@@ -226,7 +227,8 @@ impl Checks {
     }
 
     fn find(&self, fits: impl Fn(&crate::plugins::manifest::Executes) -> bool) -> Option<String> {
-        let mut runners = self.registry.pins.manifest.plugins.iter().filter(|entry| entry.world == "runner");
+        let pins = self.registry.pins();
+        let mut runners = pins.manifest.plugins.iter().filter(|entry| entry.world == "runner");
         runners.find(|entry| fits(&entry.executes)).map(|entry| entry.name.clone())
     }
 }

@@ -6,6 +6,7 @@ mod credits;
 mod demo;
 mod doctor;
 mod keys;
+mod pin;
 mod plugin;
 mod prices;
 mod project;
@@ -165,7 +166,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Prices(command) => prices::prices(settings, command).await,
         Command::Audit(arguments) => audit::audit(settings, arguments).await,
         Command::Verify(arguments) => verify::verify(settings, arguments).await,
-        Command::Plugin(command) => plugin::plugin(&settings, command),
+        Command::Plugin(command) => plugin::plugin(&settings, command).await,
         Command::Doctor => doctor::doctor(settings).await,
     }
 }

@@ -1,11 +1,12 @@
-//! `atelier plugin`: from source to a pinned component, and a look at what is pinned.
+//! `atelier plugin`: from source to a component, and a look at what is pinned; [`super::pin`] is how versions come and go.
 
 use super::terminal::Bar;
-use super::{Exit, Json, print_json};
+use super::{Exit, Json, pin, print_json};
 use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
-use crate::plugins::manifest::PluginManifest;
+use crate::plugins::pinning::Pinning;
 use crate::plugins::registry::Registry;
+use crate::plugins::signature::PublicKey;
 use crate::settings::Settings;
 use crate::workspace::sha256;
 use anyhow::{Context, Result};
@@ -28,13 +29,47 @@ pub(super) enum PluginCommand {
         #[arg(long)]
         pin: bool,
     },
-    /// Pin a component that was built before
-    Pin {
+    /// Pin a component that was built before: what begins from now on is done by it
+    Pin(pin::PinArguments),
+    /// Go back to the version that was pinned before
+    Rollback {
+        /// The plugin's name
+        name: String,
+    },
+    /// Go to a version that was pinned before
+    Activate {
+        /// The plugin's name
+        name: String,
+        /// Its digest, or the beginning of it
+        digest: String,
+    },
+    /// Make a private key, and print the public one
+    Keygen {
+        /// Where the private key goes; a file that is there is left alone
+        file: PathBuf,
+    },
+    /// Sign a component; the signature goes beside it, as FILE.sig
+    Sign {
         /// The component
         file: PathBuf,
         /// Its `plugin.toml`
         #[arg(long, value_name = "FILE")]
         manifest: PathBuf,
+        /// The private key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Accept the signatures of a key
+    Trust {
+        /// How you call whoever has it
+        name: String,
+        /// The public key, as `keygen` prints it
+        key: PublicKey,
+    },
+    /// Load nothing any more that was signed with a key
+    Revoke {
+        /// How you call whoever had it
+        name: String,
     },
     /// What is pinned
     List {
@@ -44,13 +79,13 @@ pub(super) enum PluginCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Check every pinned plugin: digest, world, imports; needs no network
+    /// Check every pinned plugin: digest, signature, world, imports; needs no network
     Verify,
     /// Compile what is pinned ahead of its first use; an interpreter takes half a minute, once
     Precompile,
 }
 
-pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit> {
+pub(super) async fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit> {
     std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("make {}", settings.data_dir.display()))?;
     match command {
         PluginCommand::Build { directory, out, target_dir, pin } => {
@@ -63,17 +98,22 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
                 std::fs::write(&out, &bytes).with_context(|| format!("write {}", out.display()))?;
             }
             if pin {
-                Pins::read(&settings.data_dir)?.pin(&manifest, &bytes, &directory.display().to_string())?;
+                let source = directory.display().to_string();
+                pin::change(settings, &manifest.name, |pins| {
+                    pins.stage(&manifest, &bytes, Pinning { source: &source, ..Pinning::default() })
+                })
+                .await?;
             }
             println!("{} {} {} bytes ({toolchain:?})", manifest.name, sha256(&bytes), bytes.len());
             Ok(Exit::Done)
         }
-        PluginCommand::Pin { file, manifest } => {
-            let bytes = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-            let entry = Pins::read(&settings.data_dir)?.pin(&PluginManifest::read(&manifest)?, &bytes, &file.display().to_string())?;
-            println!("{} {} {}", entry.name, entry.sha256, entry.world);
-            Ok(Exit::Done)
-        }
+        PluginCommand::Pin(arguments) => pin::pin(settings, &arguments).await,
+        PluginCommand::Rollback { name } => pin::go_to(settings, &name, "").await,
+        PluginCommand::Activate { name, digest } => pin::go_to(settings, &name, &digest).await,
+        PluginCommand::Keygen { file } => pin::keygen(&file),
+        PluginCommand::Sign { file, manifest, key } => pin::sign(&file, &manifest, &key),
+        PluginCommand::Trust { name, key } => pin::trust(settings, &name, key),
+        PluginCommand::Revoke { name } => pin::revoke(settings, &name),
         PluginCommand::Precompile => {
             println!("{} plugins are compiled.", precompile(&Registry::open(&settings.data_dir)?)?);
             Ok(Exit::Done)
@@ -82,8 +122,9 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
         PluginCommand::Verify => {
             let registry = Registry::open(&settings.data_dir)?;
             let mut bad = 0;
-            for entry in &registry.pins.manifest.plugins {
-                match registry.precompile(&entry.name).and_then(|()| registry.pins.load(&entry.name)) {
+            let pins = registry.pins();
+            for entry in &pins.manifest.plugins {
+                match registry.precompile(&entry.name).and_then(|()| pins.load(&entry.name)) {
                     Ok((_, pinned, _)) => println!("{} {} good", entry.name, pinned.sha256),
                     Err(error) => {
                         bad += 1;
@@ -91,7 +132,7 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
                     }
                 }
             }
-            if registry.pins.manifest.plugins.is_empty() {
+            if pins.manifest.plugins.is_empty() {
                 eprintln!("Nothing is pinned; `make plugins` builds and pins the shipped ones.");
                 bad += 1;
             }
@@ -102,7 +143,8 @@ pub(super) fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit
 
 /// Compiles what is not in the cache yet, with a bar. Returns how many plugins there are.
 pub(super) fn precompile(registry: &Registry) -> Result<usize> {
-    let names: Vec<&String> = registry.pins.manifest.plugins.iter().map(|entry| &entry.name).collect();
+    let pins = registry.pins();
+    let names: Vec<&String> = pins.manifest.plugins.iter().map(|entry| &entry.name).collect();
     let bar = Bar::new();
     for (done, name) in names.iter().enumerate() {
         bar.count(done, names.len(), &format!("loading {name} (compiled at its first use)"));
@@ -121,12 +163,16 @@ fn list(settings: &Settings, imports: bool, json: bool) -> Result<Exit> {
         }
         for entry in &pins.lock.plugins {
             println!("{:<12} {} {}", entry.name, entry.world, entry.sha256);
+            for before in &entry.previous {
+                println!("{:<12} {} {}", "  before", before.world, before.sha256);
+            }
         }
         return Ok(Exit::Done);
     }
     let registry = Registry::open(&settings.data_dir)?;
     let mut found = std::collections::BTreeMap::new();
-    for entry in &registry.pins.manifest.plugins {
+    let pins = registry.pins();
+    for entry in &pins.manifest.plugins {
         found.insert(&entry.name, registry.imports(&entry.name)?);
     }
     if json {

@@ -121,7 +121,7 @@ impl Orchestrator {
         if self.registry.of_digest(name, digest).is_err()
             && let Some(bytes) = self.store.blob(digest).await?
         {
-            self.registry.pins.keep(name, digest, &bytes)?;
+            self.registry.pins().keep(name, digest, &bytes)?;
             // Compiled now, and not in the transaction that asks for it.
             self.registry.of_digest(name, digest)?;
         }
@@ -217,7 +217,7 @@ impl Orchestrator {
     /// Puts the plugin where other workers find it, if there can be others.
     async fn offer(&self, plugin: &Loaded) -> Result<()> {
         if self.store.is_shared() && self.offered.lock().unwrap_or_else(PoisonError::into_inner).insert(plugin.sha256.clone()) {
-            self.store.save_blob(&self.registry.pins.bytes(&plugin.name, &plugin.sha256)?).await?;
+            self.store.save_blob(&self.registry.pins().bytes(&plugin.name, &plugin.sha256)?).await?;
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Which bytes may run: the sha256 of every plugin, and a copy of the bytes under that name, so that a run that waits survives
-//! a rebuild. A missing or different digest refuses to load; nothing turns this off.
+//! a rebuild. A missing or different digest refuses to load, and so does a missing signature where the operator names a signer.
 
 use super::PluginError;
-use super::manifest::{MANIFEST, OperatorEntry, OperatorManifest, PluginManifest, read_toml, write_toml};
+use super::manifest::{Executes, Grants, MANIFEST, OperatorEntry, OperatorManifest, read_toml, write_toml};
+use super::signature::Statement;
 use crate::workspace::sha256;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The file with the digests.
 pub const LOCK: &str = "plugins.lock";
@@ -31,6 +33,39 @@ pub struct LockEntry {
     pub sha256: String,
     /// The world with its version, such as `atelier:agent/architect@0.1.0`.
     pub world: String,
+    /// The author's version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Of the signer that the operator names, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// What was pinned before, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<PreviousVersion>,
+}
+
+/// A version that was pinned before and can be again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousVersion {
+    /// Of the component file.
+    pub sha256: String,
+    /// The world with its version.
+    pub world: String,
+    /// The author's version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// As in [`LockEntry`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// Where it came from, for people.
+    pub source: String,
+    /// For a runner: what it executes.
+    #[serde(default)]
+    pub executes: Executes,
+    /// What its author asks for.
+    #[serde(default)]
+    pub asks: Grants,
 }
 
 /// The plugins of one data directory.
@@ -41,6 +76,20 @@ pub struct Pins {
     pub manifest: OperatorManifest,
     /// Which bytes.
     pub lock: Lock,
+}
+
+/// Tells whether manifest or lock were written since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([Option<(SystemTime, u64)>; 2]);
+
+impl Stamp {
+    /// Of the files as they are.
+    pub fn of(directory: &Path) -> Stamp {
+        Stamp([MANIFEST, LOCK].map(|name| {
+            let file = std::fs::metadata(directory.join(name)).ok()?;
+            Some((file.modified().ok()?, file.len()))
+        }))
+    }
 }
 
 impl Pins {
@@ -54,49 +103,47 @@ impl Pins {
         })
     }
 
-    /// Pins these bytes for the plugin that this manifest describes. Grants that the operator wrote before are kept; a new plugin
-    /// gets what it asks for, because whoever pins it has read its manifest.
-    pub fn pin(&mut self, asks: &PluginManifest, bytes: &[u8], source: &str) -> Result<LockEntry, PluginError> {
-        let digest = sha256(bytes);
-        let kept = self.path_of(&digest);
-        std::fs::create_dir_all(self.directory.join(STORE)).map_err(|error| PluginError::io(&self.directory, error))?;
-        if std::fs::read(&kept).map(|known| sha256(&known) != digest).unwrap_or(true) {
-            let beside = kept.with_extension("new");
-            std::fs::write(&beside, bytes).map_err(|error| PluginError::io(&beside, error))?;
-            std::fs::rename(&beside, &kept).map_err(|error| PluginError::io(&kept, error))?;
-        }
-        let entry = LockEntry { name: asks.name.clone(), sha256: digest, world: format!("atelier:agent/{}@{}", asks.world, asks.api) };
-        self.lock.plugins.retain(|known| known.name != asks.name);
-        self.lock.plugins.push(entry.clone());
-        self.lock.plugins.sort_by(|left, right| left.name.cmp(&right.name));
-        match self.manifest.plugins.iter_mut().find(|known| known.name == asks.name) {
-            Some(known) => {
-                known.asks = asks.grants.clone();
-                known.world = asks.world.clone();
-                known.source = source.to_owned();
-                known.executes = asks.executes.clone();
-            }
-            None => self.manifest.plugins.push(OperatorEntry {
-                name: asks.name.clone(),
-                world: asks.world.clone(),
-                source: source.to_owned(),
-                executes: asks.executes.clone(),
-                asks: asks.grants.clone(),
-                grants: asks.grants.clone(),
-                limits: super::limits::Limits::of_world(&asks.world),
-            }),
-        }
-        self.manifest.plugins.sort_by(|left, right| left.name.cmp(&right.name));
+    /// Writes manifest and lock.
+    pub fn save(&self) -> Result<(), PluginError> {
         self.manifest.write(&self.directory.join(MANIFEST))?;
-        write_toml(&self.directory.join(LOCK), &self.lock)?;
-        Ok(entry)
+        write_toml(&self.directory.join(LOCK), &self.lock)
     }
 
-    /// The operator's entry, the digest and the bytes, which are those that were pinned.
+    /// The operator's entry, the digest and the bytes, which are those that were pinned, by whom they have to be vouched for.
     pub fn load(&self, name: &str) -> Result<(&OperatorEntry, &LockEntry, Vec<u8>), PluginError> {
         let entry = self.manifest.plugins.iter().find(|entry| entry.name == name).ok_or_else(|| PluginError::Unknown(name.to_owned()))?;
         let pinned = self.lock.plugins.iter().find(|entry| entry.name == name).ok_or_else(|| PluginError::NotPinned(name.to_owned()))?;
+        if pinned.world.split('@').next() != Some(&format!("atelier:agent/{}", entry.world)) {
+            let why = format!("`{name}` is pinned as {}, {MANIFEST} says it is of the world `{}`; pin it again", pinned.world, entry.world);
+            return Err(PluginError::Manifest { path: self.directory.join(LOCK).display().to_string(), why });
+        }
+        self.vouched(entry, pinned)?;
         Ok((entry, pinned, self.bytes(name, &pinned.sha256)?))
+    }
+
+    /// Whether whoever the operator names has signed it.
+    fn vouched(&self, entry: &OperatorEntry, pinned: &LockEntry) -> Result<(), PluginError> {
+        let Some(wanted) = &entry.signer else { return Ok(()) };
+        let refuse = |why: &str| Err(PluginError::NotVouched { name: entry.name.clone(), signer: wanted.clone(), why: why.to_owned() });
+        let Some(signer) = self.manifest.signer(wanted) else {
+            return refuse("the operator does not know them; `atelier plugin trust NAME KEY` adds a key");
+        };
+        if signer.revoked {
+            return refuse("their key was revoked");
+        }
+        let statement = Statement { name: &entry.name, world: &pinned.world, sha256: &pinned.sha256 };
+        match &pinned.signature {
+            None => refuse("there is no signature; `atelier plugin sign` makes one, and `atelier plugin pin --signature FILE` takes it"),
+            Some(signature) if signer.key.has_signed(&statement, signature) => Ok(()),
+            Some(_) => refuse("the signature is not theirs, or is of something else"),
+        }
+    }
+
+    /// The world of a version that is pinned or was.
+    pub fn world_of(&self, name: &str, digest: &str) -> Option<&str> {
+        let pinned = self.lock.plugins.iter().find(|entry| entry.name == name)?;
+        let before = pinned.previous.iter().find(|version| version.sha256 == digest);
+        Some(before.map_or(&pinned.world, |version| &version.world))
     }
 
     /// Whether the bytes of a version are kept that was pinned once.
@@ -122,12 +169,14 @@ impl Pins {
         Ok(bytes)
     }
 
-    /// Keeps a version that another machine's runs began with. Its bytes must be what its digest says.
+    /// Keeps a version that another machine's runs began with, or that is about to be pinned. Its bytes must be what its digest says.
     pub fn keep(&self, name: &str, digest: &str, bytes: &[u8]) -> Result<(), PluginError> {
         let (path, found) = (self.path_of(digest), sha256(bytes));
         if found != digest {
             return Err(PluginError::WrongDigest { name: name.to_owned(), pinned: digest.to_owned(), found });
         }
+        let folder = self.directory.join(STORE);
+        std::fs::create_dir_all(&folder).map_err(|error| PluginError::io(&folder, error))?;
         // Under a name of its own first, so that nobody reads half of it.
         let partial = path.with_extension(format!("{}.partial", std::process::id()));
         std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &path)).map_err(|error| PluginError::io(&path, error))
@@ -148,6 +197,7 @@ impl Pins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugins::manifest::PluginManifest;
 
     fn manifest() -> PluginManifest {
         toml::from_str("name = \"a\"\nworld = \"architect\"\napi = \"0.1.0\"\n[grants]\nelicit = [\"llm\"]").expect("a manifest")

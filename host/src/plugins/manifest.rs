@@ -3,6 +3,7 @@
 
 use super::PluginError;
 use super::limits::Limits;
+use super::signature::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -118,9 +119,25 @@ impl PluginManifest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorManifest {
+    /// Whose signatures are known.
+    #[serde(default, rename = "signer", skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Signer>,
     /// The plugins that may run.
     #[serde(default, rename = "plugin")]
     pub plugins: Vec<OperatorEntry>,
+}
+
+/// Somebody whose signature an operator accepts, or does not accept any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signer {
+    /// How the operator calls them.
+    pub name: String,
+    /// Their public key.
+    pub key: PublicKey,
+    /// Their key is no longer theirs alone: nothing that they signed is loaded any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revoked: bool,
 }
 
 /// One plugin of the operator's manifest.
@@ -133,6 +150,9 @@ pub struct OperatorEntry {
     pub world: String,
     /// Where it came from, for people.
     pub source: String,
+    /// Who has to have signed it; nobody where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// For a runner: what it executes.
     #[serde(default)]
     pub executes: Executes,
@@ -152,6 +172,11 @@ impl OperatorManifest {
             true => read_toml(path),
             false => Ok(OperatorManifest::default()),
         }
+    }
+
+    /// The signer of this name.
+    pub fn signer(&self, name: &str) -> Option<&Signer> {
+        self.signers.iter().find(|signer| signer.name == name)
     }
 
     /// Writes the file.
@@ -174,6 +199,11 @@ impl Granted {
     pub fn of(entry: &OperatorEntry, export: &str) -> Granted {
         let of = |grants: &Grants| grants.get(export).cloned().unwrap_or_default();
         Granted { plugin: entry.name.clone(), export: export.to_owned(), asked: of(&entry.asks), allowed: of(&entry.grants) }
+    }
+
+    /// What an export may use of whom nothing was asked and to whom nothing is allowed.
+    pub fn nothing(plugin: &str, export: &str) -> Granted {
+        Granted { plugin: plugin.to_owned(), export: export.to_owned(), ..Granted::default() }
     }
 
     /// Whether it may, or the line that would allow it.
@@ -213,6 +243,7 @@ mod tests {
             name: "judge".into(),
             world: "architect".into(),
             source: "here".into(),
+            signer: None,
             executes: Executes::default(),
             asks: of(asks),
             grants: of(grants),

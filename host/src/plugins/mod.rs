@@ -1,6 +1,8 @@
 //! The plugin host: agents as WebAssembly components that can do nothing but what is granted, within limits that hold.
 //!
-//! Reading order: [`manifest`] (what a plugin asks for and the operator grants), [`lock`] (which bytes may run), [`limits`] (every bound in
+//! Reading order: [`manifest`] (what a plugin asks for and the operator grants), [`lock`] (which bytes may run), [`signature`] (who vouches
+//! for them), [`pinning`] (how a version becomes the one that runs, and how the one before comes back), [`smoke`] (the call that a version
+//! has to survive first), [`limits`] (every bound in
 //! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`runner`] (a project's own code), [`journal`] (replay),
 //! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`builder`] (source to component).
 //! No wasmtime type leaves this folder.
@@ -14,9 +16,12 @@ pub mod journal;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
+pub mod pinning;
 pub mod registry;
 pub mod run;
 pub mod runner;
+pub mod signature;
+pub mod smoke;
 
 /// What can go wrong before a plugin runs.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,48 @@ pub enum PluginError {
     /// A manifest entry without a digest.
     #[error("plugin `{0}` has no digest in plugins.lock; `atelier plugin pin` writes it")]
     NotPinned(String),
+    /// Nobody whom the operator trusts says that these are the bytes.
+    #[error("plugin `{name}` has to be signed by `{signer}`: {why}")]
+    NotVouched {
+        /// Which.
+        name: String,
+        /// Who should have.
+        signer: String,
+        /// What is missing.
+        why: String,
+    },
+    /// An older version than the one that is pinned.
+    #[error(
+        "plugin `{name}` is pinned in version {pinned}, this is {offered}: an older one. `atelier plugin rollback {name}` goes back to what was pinned before; `--older` pins this one all the same"
+    )]
+    Older {
+        /// Which.
+        name: String,
+        /// The version that is pinned.
+        pinned: String,
+        /// The one that was to be.
+        offered: String,
+    },
+    /// No such version was pinned before.
+    #[error("plugin `{name}` was not pinned as `{wanted}` before; there are: {known}")]
+    NoVersion {
+        /// Which.
+        name: String,
+        /// The digest's beginning.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// It can't even be called where nothing is granted to it.
+    #[error("plugin `{name}`: `{export}` has to return when it is granted nothing, even if it is a refusal; instead {why}")]
+    Smoke {
+        /// Which.
+        name: String,
+        /// Which export.
+        export: String,
+        /// What it did.
+        why: String,
+    },
     /// The component does not fit the world it claims.
     #[error("plugin `{name}` does not fit the world `{world}`: {}", .problems.join("; "))]
     WrongApi {

@@ -6,12 +6,12 @@ use super::engine;
 use super::imports::{Context, add_to_linker};
 use super::inspect;
 use super::limits::Limits;
-use super::lock::Pins;
+use super::lock::{Pins, Stamp};
 use super::manifest::{Granted, OperatorEntry};
 use super::runner::Runner;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -52,69 +52,119 @@ pub struct Registry {
     engine: Engine,
     linker: Linker<Context>,
     runner_engine: Engine,
-    runners: Mutex<BTreeMap<String, Arc<Runner>>>,
-    /// Manifest and lock.
-    pub pins: Pins,
+    directory: PathBuf,
+    current: Mutex<Current>,
+}
+
+/// Manifest and lock as they were read last, and what was loaded under them.
+struct Current {
+    pins: Arc<Pins>,
+    /// Of the files that they were read from; none for pins that nobody saved yet.
+    stamp: Option<Stamp>,
+    runners: BTreeMap<String, Arc<Runner>>,
     /// By name and digest.
-    loaded: Mutex<BTreeMap<(String, String), Arc<Loaded>>>,
+    loaded: BTreeMap<(String, String), Arc<Loaded>>,
 }
 
 impl Registry {
     /// Reads manifest and lock; plugins are compiled when they are first needed, and cached on disk.
     pub fn open(directory: &Path) -> Result<Registry, PluginError> {
+        let stamp = Stamp::of(directory);
+        Registry::new(directory, Pins::read(directory)?, Some(stamp))
+    }
+
+    /// With pins that nobody saved yet, to see whether they are any good.
+    pub fn staged(directory: &Path, pins: Pins) -> Result<Registry, PluginError> {
+        Registry::new(directory, pins, None)
+    }
+
+    fn new(directory: &Path, pins: Pins, stamp: Option<Stamp>) -> Result<Registry, PluginError> {
         let cache = directory.join("cache");
         let (engine, runner_engine) = (engine::for_agents(&cache)?, engine::for_runners(&cache)?);
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker).map_err(|error| PluginError::engine("host", &error))?;
-        Ok(Registry { engine, linker, runner_engine, runners: Mutex::default(), pins: Pins::read(directory)?, loaded: Mutex::default() })
+        let current = Current { pins: Arc::new(pins), stamp, runners: BTreeMap::new(), loaded: BTreeMap::new() };
+        Ok(Registry { engine, linker, runner_engine, directory: directory.to_owned(), current: Mutex::new(current) })
+    }
+
+    /// Manifest and lock. Where the operator changed them, what begins from now on is under the new ones, without a restart; files
+    /// that can't be read change nothing.
+    pub fn pins(&self) -> Arc<Pins> {
+        self.current().pins.clone()
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = Stamp::of(&self.directory);
+        if current.stamp.is_some_and(|known| known != stamp) {
+            match Pins::read(&self.directory) {
+                Ok(pins) => {
+                    tracing::info!("the pinned plugins were changed");
+                    *current = Current { pins: Arc::new(pins), stamp: None, runners: BTreeMap::new(), loaded: BTreeMap::new() };
+                }
+                Err(error) => tracing::warn!("the pinned plugins were changed, but can't be read; what was pinned before goes on: {error}"),
+            }
+            current.stamp = Some(stamp);
+        }
+        current
     }
 
     /// The plugin that plays this role.
     pub fn for_world(&self, world: &str) -> Result<Arc<Loaded>, PluginError> {
-        let name = self.pins.for_world(world).ok_or_else(|| PluginError::Unknown(world.to_owned()))?.name.clone();
+        let name = self.pins().for_world(world).ok_or_else(|| PluginError::Unknown(world.to_owned()))?.name.clone();
         self.get(&name)
     }
 
     /// The plugin of this name.
     pub fn get(&self, name: &str) -> Result<Arc<Loaded>, PluginError> {
-        let pinned = self.pins.lock.plugins.iter().find(|entry| entry.name == name);
+        let pins = self.pins();
+        let pinned = pins.lock.plugins.iter().find(|entry| entry.name == name);
         self.of_digest(name, &pinned.ok_or_else(|| PluginError::NotPinned(name.to_owned()))?.sha256)
     }
 
     /// A version of a plugin that is pinned or was, under the grants and limits of today.
     pub fn of_digest(&self, name: &str, digest: &str) -> Result<Arc<Loaded>, PluginError> {
-        if let Some(plugin) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&(name.to_owned(), digest.to_owned())) {
+        if let Some(plugin) = self.current().loaded.get(&(name.to_owned(), digest.to_owned())) {
             return Ok(plugin.clone());
         }
-        self.of_bytes(name, &self.pins.bytes(name, digest)?)
+        self.of_bytes(name, &self.pins().bytes(name, digest)?)
     }
 
     /// Any version of a plugin whose name is pinned, under the grants and limits of today.
     pub fn of_bytes(&self, name: &str, bytes: &[u8]) -> Result<Arc<Loaded>, PluginError> {
-        let plugin = Arc::new(self.load(name, bytes)?);
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert((name.to_owned(), plugin.sha256.clone()), plugin.clone());
+        let pins = self.pins();
+        let plugin = Arc::new(self.load(&pins, name, bytes)?);
+        let mut current = self.current();
+        // What was changed meanwhile is not kept for those who come next.
+        if Arc::ptr_eq(&current.pins, &pins) {
+            current.loaded.insert((name.to_owned(), plugin.sha256.clone()), plugin.clone());
+        }
         Ok(plugin)
     }
 
     /// The runner of this name.
     pub fn runner(&self, name: &str) -> Result<Arc<Runner>, PluginError> {
-        if let Some(runner) = self.runners.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+        if let Some(runner) = self.current().runners.get(name) {
             return Ok(runner.clone());
         }
-        let (entry, pinned, bytes) = self.pins.load(name)?;
+        let pins = self.pins();
+        let (entry, pinned, bytes) = pins.load(name)?;
         let component = Component::from_binary(&self.runner_engine, &bytes).map_err(|error| PluginError::engine(name, &error))?;
         let problems = inspect::problems(&self.runner_engine, &component, &pinned.world, entry.executes.wasi);
         if !problems.is_empty() {
             return Err(PluginError::WrongApi { name: name.to_owned(), world: pinned.world.clone(), problems });
         }
         let runner = Arc::new(Runner::new(entry, &pinned.sha256, &component)?);
-        self.runners.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), runner.clone());
+        let mut current = self.current();
+        if Arc::ptr_eq(&current.pins, &pins) {
+            current.runners.insert(name.to_owned(), runner.clone());
+        }
         Ok(runner)
     }
 
     /// Compiles what is not in the cache yet.
     pub fn precompile(&self, name: &str) -> Result<(), PluginError> {
-        match self.pins.manifest.plugins.iter().find(|entry| entry.name == name) {
+        match self.pins().manifest.plugins.iter().find(|entry| entry.name == name) {
             Some(entry) if entry.world == "runner" => self.runner(name).map(|_| ()),
             _ => self.get(name).map(|_| ()),
         }
@@ -127,18 +177,21 @@ impl Registry {
 
     /// Everything the pinned plugin of this name imports.
     pub fn imports(&self, name: &str) -> Result<Vec<String>, PluginError> {
-        let (entry, _, bytes) = self.pins.load(name)?;
+        let pins = self.pins();
+        let (entry, _, bytes) = pins.load(name)?;
         // With the engine that will run it, so that it is compiled once.
         let engine = if entry.world == "runner" { &self.runner_engine } else { &self.engine };
         let component = Component::from_binary(engine, &bytes).map_err(|error| PluginError::engine(name, &error))?;
         Ok(inspect::imports(engine, &component))
     }
 
-    fn load(&self, name: &str, bytes: &[u8]) -> Result<Loaded, PluginError> {
-        let (entry, pinned, _) = self.pins.load(name)?;
+    fn load(&self, pins: &Pins, name: &str, bytes: &[u8]) -> Result<Loaded, PluginError> {
+        let (entry, pinned, _) = pins.load(name)?;
+        let sha256 = crate::workspace::sha256(bytes);
+        let fits = pins.world_of(name, &sha256).unwrap_or(&pinned.world);
         let component = self.compile(name, bytes)?;
-        let problems = inspect::problems(&self.engine, &component, &pinned.world, entry.executes.wasi);
-        let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: pinned.world.clone(), problems };
+        let problems = inspect::problems(&self.engine, &component, fits, entry.executes.wasi);
+        let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: fits.to_owned(), problems };
         if !problems.is_empty() {
             return Err(wrong(problems));
         }
@@ -150,13 +203,6 @@ impl Registry {
             "indexer" => World::Indexer(api::indexer::IndexerPre::new(instance).map_err(mismatch)?),
             other => return Err(wrong(vec![format!("there is no world `{other}`; there are architect, implementer, indexer and runner")])),
         };
-        Ok(Loaded {
-            name: name.to_owned(),
-            sha256: crate::workspace::sha256(bytes),
-            limits: entry.limits,
-            engine: self.engine.clone(),
-            world,
-            entry: entry.clone(),
-        })
+        Ok(Loaded { name: name.to_owned(), sha256, limits: entry.limits, engine: self.engine.clone(), world, entry: entry.clone() })
     }
 }

@@ -20,7 +20,7 @@ impl checks::Host for Context {
                 Ok(()) if acceptance.len() > CHECKS_MAX => Err(Refusal::Invalid(format!("at most {CHECKS_MAX} checks in one call"))),
                 Ok(()) => {
                     let waiting = self.clock.enter(self.started);
-                    let results = self.services.checks.run(self.overlay.files(), &acceptance).await;
+                    let results = self.services()?.checks.run(self.overlay.files(), &acceptance).await;
                     drop(waiting);
                     Ok(results)
                 }

@@ -13,7 +13,7 @@ impl credits::Host for Context {
         let answer = match self.journal.recorded(&call).map_err(diverged)? {
             Some(answer) => answer,
             None => match self.allow(&call, Grant::Credits) {
-                Ok(()) => Ok(self.services.store.remaining(&self.owner.run, &self.owner.wallet).await.map_err(host_failed)?),
+                Ok(()) => Ok(self.services()?.store.remaining(&self.owner.run, &self.owner.wallet).await.map_err(host_failed)?),
                 Err(refusal) => Err(refusal),
             },
         };
@@ -27,7 +27,7 @@ impl credits::Host for Context {
         let answer: std::result::Result<NanoUsd, Refusal> = match self.journal.recorded(&call).map_err(diverged)? {
             Some(answer) => answer,
             None => match self.allow(&call, Grant::Credits) {
-                Ok(()) => self.services.gateway.quote(&request).await,
+                Ok(()) => self.services()?.gateway.quote(&request).await,
                 Err(refusal) => Err(refusal),
             },
         };

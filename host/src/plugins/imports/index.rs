@@ -17,7 +17,7 @@ const NEAR_MAX: usize = 64;
 impl Context {
     /// The project to look in; none where the index is switched off, so that its worth can be measured.
     fn indexed_project(&self) -> &str {
-        if self.services.index { &self.owner.project } else { "" }
+        if self.services.as_ref().is_some_and(|services| services.index) { &self.owner.project } else { "" }
     }
 
     /// A call that reads the stored index. Other tasks change that meanwhile, so the answer is kept for a replay.
@@ -33,7 +33,7 @@ impl Context {
         let answer = match recorded {
             Some(answer) => answer,
             None => match self.allow(&call, Grant::Index) {
-                Ok(()) => Ok(find(&self.services.store, self.indexed_project()).await.map_err(host_failed)?),
+                Ok(()) => Ok(find(&self.services()?.store, self.indexed_project()).await.map_err(host_failed)?),
                 Err(refusal) => Err(refusal),
             },
         };

@@ -30,7 +30,7 @@ impl llm::Host for Context {
             self.journal.keep(&call, &Err::<Reply, _>(refusal.clone()));
             return Ok(Err(refusal.into()));
         }
-        if self.services.pausing.load(Ordering::Relaxed) {
+        if self.services()?.pausing.load(Ordering::Relaxed) {
             return Err(Ending::Suspended(Pause::User).into());
         }
         let context = CallContext {
@@ -46,7 +46,7 @@ impl llm::Host for Context {
         }
         let mut pending = self.journal.take_pending();
         let waiting = self.clock.enter(self.started);
-        let completion = self.services.gateway.complete(context, request, &mut pending).await;
+        let completion = self.services()?.gateway.complete(context, request, &mut pending).await;
         drop(waiting);
         self.journal.put_back(pending);
         match completion.map_err(host_failed)? {

@@ -38,7 +38,7 @@ impl log::Host for Context {
     async fn progress(&mut self, text: String, percent: u8) -> Result<()> {
         let text = line(&text, PROGRESS_CHARS_MAX);
         if self.may_log(&text)
-            && let Some(progress) = &self.services.progress
+            && let Some(progress) = self.services.as_ref().and_then(|services| services.progress.as_ref())
         {
             // A front end that is too slow misses a line; a run never waits for it.
             let _ = progress.try_send(Progress { text, percent: percent.min(100) });

@@ -21,9 +21,10 @@ use crate::project::{AcceptedTask, Brief, CheckResult, Finding, Plan, Refusal, S
 use crate::store::Store;
 use crate::store::runs::JournalRow;
 use crate::store::steps::Lease;
+use crate::workspace::Files;
 use crate::workspace::overlay::Overlay;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -120,7 +121,8 @@ pub struct Context {
     pub(super) overlay: Overlay,
     job: Arc<Job>,
     granted: Granted,
-    services: Services,
+    /// None where nothing is granted, so that nothing can be asked for either.
+    services: Option<Services>,
     owner: Owner,
     limits: Limits,
     log_bytes_left: usize,
@@ -149,12 +151,34 @@ impl Context {
             overlay,
             job: Arc::new(job),
             granted,
-            services,
+            services: Some(services),
             owner,
             limits,
             log_bytes_left: limits.log_bytes,
             questions_left: limits.questions,
             may_ask: true,
+            asked: BTreeMap::new(),
+        }
+    }
+
+    /// A run that is granted nothing at all and belongs to nobody: whatever it asks for is refused. `export` of `plugin` is called.
+    pub fn of_nobody(plugin: &str, export: &str, limits: Limits) -> Context {
+        let owner =
+            Owner { project: String::new(), run: format!("smoke call of {plugin}"), wallet: String::new(), lease: None, class: None };
+        Context {
+            meter: Meter::new(&limits),
+            clock: Arc::default(),
+            started: Instant::now(),
+            journal: Journal::new(owner.run.clone(), Vec::new()),
+            overlay: Overlay::new(Files::new(), Vec::new(), BTreeSet::new()),
+            job: Arc::default(),
+            granted: Granted::nothing(plugin, export),
+            services: None,
+            owner,
+            limits,
+            log_bytes_left: limits.log_bytes,
+            questions_left: 0,
+            may_ask: false,
             asked: BTreeMap::new(),
         }
     }
@@ -173,7 +197,12 @@ impl Context {
 
     /// Set when somebody wants the project to wait.
     pub fn pausing(&self) -> Arc<AtomicBool> {
-        self.services.pausing.clone()
+        self.services.as_ref().map(|services| services.pausing.clone()).unwrap_or_default()
+    }
+
+    /// What the host offers; asked for after the grant was checked, so a run of nobody never comes here.
+    fn services(&self) -> wasmtime::Result<&Services> {
+        self.services.as_ref().ok_or_else(|| Ending::HostFailed("this run is offered nothing".to_owned()).into())
     }
 
     /// Numbers a call, within the limit.

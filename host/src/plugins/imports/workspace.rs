@@ -19,9 +19,7 @@ impl Context {
     /// The parse gate: what does not parse is not written, because an agent recovers from a refused edit far more often than from a
     /// broken file.
     async fn gate<'a>(&self, texts: impl Iterator<Item = (&'a ProjectPath, &'a String)>) -> Vec<SyntaxProblem> {
-        if !self.services.parse_gate {
-            return Vec::new();
-        }
+        let Some(services) = self.services.as_ref().filter(|services| services.parse_gate) else { return Vec::new() };
         let code = texts.filter(|(path, _)| !NOT_GATED.iter().any(|ending| path.as_ref().ends_with(ending)));
         let files: Files =
             code.map(|(path, text)| (path.clone(), File { bytes: text.clone().into_bytes().into(), executable: false })).collect();
@@ -29,7 +27,7 @@ impl Context {
             return Vec::new();
         }
         let _waiting = self.clock.enter(self.started);
-        self.services.checks.parse(&files).await
+        services.checks.parse(&files).await
     }
 
     /// What the gate says of a write is kept: a replay does what was done then, whatever a runner says now.

@@ -1,0 +1,135 @@
+//! `atelier plugin pin`, `rollback`, `activate`, `sign` and what belongs to them: which version runs, and who vouches for it.
+
+use super::Exit;
+use crate::plugins::PluginError;
+use crate::plugins::lock::{LockEntry, Pins};
+use crate::plugins::manifest::PluginManifest;
+use crate::plugins::pinning::{Pinning, guard};
+use crate::plugins::registry::Registry;
+use crate::plugins::signature::{PublicKey, SigningKey, Statement};
+use crate::plugins::smoke::smoke;
+use crate::settings::Settings;
+use crate::workspace::sha256;
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// A signature in base64 has 88 letters; what is longer is none.
+const SIGNATURE_BYTES_MAX: u64 = 1_000;
+
+#[derive(Debug, Args)]
+pub(super) struct PinArguments {
+    /// The component
+    file: PathBuf,
+    /// Its `plugin.toml`
+    #[arg(long, value_name = "FILE")]
+    manifest: PathBuf,
+    /// Its signature; FILE.sig where that is there
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Who has to have signed this plugin, now and later; see `trust`
+    #[arg(long, value_name = "NAME")]
+    signer: Option<String>,
+    /// Nobody has to have signed this plugin any more
+    #[arg(long, conflicts_with = "signer")]
+    insecure_unsigned: bool,
+    /// Pin it although it is older than what is pinned
+    #[arg(long)]
+    older: bool,
+}
+
+pub(super) async fn pin(settings: &Settings, arguments: &PinArguments) -> Result<Exit> {
+    let bytes = read(&arguments.file)?;
+    let manifest = PluginManifest::read(&arguments.manifest)?;
+    let signature = read_signature(arguments)?;
+    let source = arguments.file.display().to_string();
+    let pinning = Pinning {
+        source: &source,
+        signature: signature.as_deref(),
+        signer: arguments.signer.as_deref(),
+        insecure_unsigned: arguments.insecure_unsigned,
+        older: arguments.older,
+    };
+    let entry = change(settings, &manifest.name, |pins| pins.stage(&manifest, &bytes, pinning)).await?;
+    println!("{} {} {}", entry.name, entry.sha256, entry.world);
+    Ok(Exit::Done)
+}
+
+pub(super) async fn go_to(settings: &Settings, name: &str, digest: &str) -> Result<Exit> {
+    let entry = change(settings, name, |pins| if digest.is_empty() { pins.rollback(name) } else { pins.activate(name, digest) }).await?;
+    println!("{} {} {}", entry.name, entry.sha256, entry.world);
+    Ok(Exit::Done)
+}
+
+/// Makes a change of the version that runs, and saves it once that version was compiled, fits its world and survived the smoke call.
+pub(super) async fn change(
+    settings: &Settings,
+    name: &str,
+    change: impl FnOnce(&mut Pins) -> Result<LockEntry, PluginError>,
+) -> Result<LockEntry> {
+    let _alone = guard(&settings.data_dir)?;
+    let mut pins = Pins::read(&settings.data_dir)?;
+    let entry = change(&mut pins)?;
+    smoke(&Registry::staged(&settings.data_dir, pins.clone())?, name).await.context("the version that was pinned before stays")?;
+    pins.save()?;
+    for line in pins.withheld(name) {
+        eprintln!("`{name}` asks for more than it is granted; this line under [plugin.grants] of plugins.toml would allow it: {line}");
+    }
+    Ok(entry)
+}
+
+pub(super) fn keygen(file: &Path) -> Result<Exit> {
+    println!("{}", SigningKey::make(file)?.public());
+    eprintln!("The private key is in {}. Whoever trusts you runs: atelier plugin trust NAME KEY", file.display());
+    Ok(Exit::Done)
+}
+
+pub(super) fn sign(file: &Path, manifest: &Path, key: &Path) -> Result<Exit> {
+    let (bytes, manifest) = (read(file)?, PluginManifest::read(manifest)?);
+    let world = format!("atelier:agent/{}@{}", manifest.world, manifest.api);
+    let signature = SigningKey::read(key)?.sign(&Statement { name: &manifest.name, world: &world, sha256: &sha256(&bytes) });
+    let out = beside(file);
+    std::fs::write(&out, format!("{signature}\n")).with_context(|| format!("write {}", out.display()))?;
+    println!("{}", out.display());
+    Ok(Exit::Done)
+}
+
+pub(super) fn trust(settings: &Settings, name: &str, key: PublicKey) -> Result<Exit> {
+    edit(settings, |pins| pins.trust(name, key))
+}
+
+pub(super) fn revoke(settings: &Settings, name: &str) -> Result<Exit> {
+    edit(settings, |pins| pins.revoke(name))
+}
+
+fn edit(settings: &Settings, change: impl FnOnce(&mut Pins) -> Result<(), PluginError>) -> Result<Exit> {
+    let _alone = guard(&settings.data_dir)?;
+    let mut pins = Pins::read(&settings.data_dir)?;
+    change(&mut pins)?;
+    pins.save()?;
+    Ok(Exit::Done)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("read {}", file.display()))
+}
+
+fn read_signature(arguments: &PinArguments) -> Result<Option<String>> {
+    let path = match &arguments.signature {
+        Some(path) => path.clone(),
+        None => Some(beside(&arguments.file)).filter(|path| path.exists()).unwrap_or_default(),
+    };
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let size = std::fs::metadata(&path).with_context(|| format!("read {}", path.display()))?.len();
+    anyhow::ensure!(size <= SIGNATURE_BYTES_MAX, "{} has {size} bytes; a signature has 88", path.display());
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    Ok(Some(text.trim().to_owned()))
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sig");
+    PathBuf::from(name)
+}
