@@ -126,6 +126,32 @@ fn a_signed_plugin_stays_signed_until_the_operator_says_otherwise() {
     assert_eq!(desk.pinned(), sha256(&component("implementer")));
 }
 
+#[test]
+fn a_new_plugin_of_every_world_passes_its_own_tests_is_built_and_pinned() {
+    let home = Home::empty();
+    let parent = home.beside("new").display().to_string();
+    for world in ["architect", "implementer", "indexer"] {
+        let name = format!("my-{world}");
+        let made = atelier(&home, NOWHERE, &["plugin", "new", &name, "--world", world, "--in", &parent]);
+        assert_eq!(made.code, Some(0), "{}", made.err);
+        let folder = made.out.trim().to_owned();
+        // One folder for what all of them need.
+        let native = tests::target().join("new-plugins");
+        let own = std::process::Command::new("cargo")
+            .args(["test", "-q", "--lib"])
+            .current_dir(&folder)
+            .env("CARGO_TARGET_DIR", &native)
+            .output();
+        let own = own.expect("cargo runs");
+        assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stderr));
+        let wasm = native.join("wasm").display().to_string();
+        let built = atelier(&home, NOWHERE, &["plugin", "build", &folder, "--target-dir", &wasm, "--pin"]);
+        assert_eq!(built.code, Some(0), "{}", built.err);
+    }
+    let verified = atelier(&home, NOWHERE, &["plugin", "verify"]);
+    assert!(verified.code == Some(0) && verified.out.matches("good").count() == 3, "{}", verified.out);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_runs_takes_the_next_version_for_what_begins_and_none_for_what_it_can_not_read() {
     let workshop = Workshop::new(1, Tasks::Apart, || Duration::ZERO).await;

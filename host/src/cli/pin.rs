@@ -1,6 +1,7 @@
 //! `atelier plugin pin`, `rollback`, `activate`, `sign` and what belongs to them: which version runs, and who vouches for it.
 
 use super::Exit;
+use super::terminal::Bar;
 use crate::plugins::PluginError;
 use crate::plugins::lock::{LockEntry, Pins};
 use crate::plugins::manifest::PluginManifest;
@@ -70,7 +71,10 @@ pub(super) async fn change(
     let _alone = guard(&settings.data_dir)?;
     let mut pins = Pins::read(&settings.data_dir)?;
     let entry = change(&mut pins)?;
+    let bar = Bar::new();
+    bar.count(0, 1, &format!("examining {name} (compiled the first time)"));
     smoke(&Registry::staged(&settings.data_dir, pins.clone())?, name).await.context("the version that was pinned before stays")?;
+    bar.end();
     pins.save()?;
     for line in pins.withheld(name) {
         eprintln!("`{name}` asks for more than it is granted; this line under [plugin.grants] of plugins.toml would allow it: {line}");

@@ -6,6 +6,7 @@ use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
 use crate::plugins::pinning::Pinning;
 use crate::plugins::registry::Registry;
+use crate::plugins::scaffold::scaffold;
 use crate::plugins::signature::PublicKey;
 use crate::settings::Settings;
 use crate::workspace::sha256;
@@ -15,6 +16,17 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
+    /// Make the folder of a new plugin: one that works, to be changed
+    New {
+        /// Its name; the folder has the same
+        name: String,
+        /// architect, implementer or indexer
+        #[arg(long, default_value = "implementer")]
+        world: String,
+        /// Where the folder is made
+        #[arg(long = "in", value_name = "DIR", default_value = ".")]
+        parent: PathBuf,
+    },
     /// Build the plugin in a folder and print its digest
     Build {
         /// The folder with `plugin.toml` and `Cargo.toml`
@@ -88,6 +100,13 @@ pub(super) enum PluginCommand {
 pub(super) async fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit> {
     std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("make {}", settings.data_dir.display()))?;
     match command {
+        PluginCommand::New { name, world, parent } => {
+            let folder = parent.join(&name);
+            scaffold(&folder, &name, &world)?;
+            println!("{}", folder.display());
+            eprintln!("Next: cd {} && cargo test && atelier plugin build . --pin", folder.display());
+            Ok(Exit::Done)
+        }
         PluginCommand::Build { directory, out, target_dir, pin } => {
             let target = std::path::absolute(target_dir)?;
             let Built { manifest, bytes, toolchain } = builder::build(&directory, &target)?;

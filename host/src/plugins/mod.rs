@@ -4,7 +4,7 @@
 //! for them), [`pinning`] (how a version becomes the one that runs, and how the one before comes back), [`smoke`] (the call that a version
 //! has to survive first), [`limits`] (every bound in
 //! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`runner`] (a project's own code), [`journal`] (replay),
-//! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`builder`] (source to component).
+//! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`scaffold`] (a new plugin's folder), [`builder`] (source to component).
 //! No wasmtime type leaves this folder.
 
 pub mod api;
@@ -20,6 +20,7 @@ pub mod pinning;
 pub mod registry;
 pub mod run;
 pub mod runner;
+pub mod scaffold;
 pub mod signature;
 pub mod smoke;
 
