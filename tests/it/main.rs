@@ -7,6 +7,7 @@ mod commands;
 mod conversations;
 mod dialects;
 mod faults;
+mod guide;
 mod handed_over;
 mod ledger;
 mod ledger_model;

@@ -6,7 +6,7 @@ use atelier_host::project::Phase;
 use atelier_host::workspace::sha256;
 use std::path::PathBuf;
 use std::time::Duration;
-use tests::home::{Home, assert_sound, begin_approved, component};
+use tests::home::{Home, assert_sound, begin_approved, begin_working, component};
 use tests::program::{Ended, atelier};
 use tests::root;
 use tests::workshop::{Tasks, Workshop};
@@ -150,6 +150,38 @@ fn a_new_plugin_of_every_world_passes_its_own_tests_is_built_and_pinned() {
     }
     let verified = atelier(&home, NOWHERE, &["plugin", "verify"]);
     assert!(verified.code == Some(0) && verified.out.matches("good").count() == 3, "{}", verified.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_on_with_the_plugin_that_it_began_with_though_another_one_plays_the_role_by_now() {
+    let workshop = Workshop::new(1, Tasks::Apart, || Duration::from_millis(400)).await;
+    let home = Home::shipped();
+    let app = home.app(&workshop.server.url).await;
+    let (id, work) = begin_working(&app, "parts").await;
+    tests::until(async || workshop.server.asked().len() >= 3).await;
+    // The process leaves in the middle of the implementer's call.
+    work.abort();
+    let _ = work.await;
+    app.orchestrator.drain(Duration::from_secs(5)).await;
+    drop(app);
+    let manifest = atelier_host::plugins::manifest::PluginManifest::read(&root().join("plugins/implementer/plugin.toml"));
+    let other = atelier_host::plugins::manifest::PluginManifest { name: "another".to_owned(), ..manifest.expect("a manifest") };
+    home.pin(&other, &changed_implementer());
+    assert_eq!(atelier(&home, NOWHERE, &["plugin", "use", "another"]).code, Some(0));
+
+    let app = home.app(&workshop.server.url).await;
+    let project = app.reader.store.project(&id).await.expect("the project");
+    let project = app.control.resume(project, None).await.expect("resumed");
+    assert_eq!(app.orchestrator.advance(project).await.expect("it goes on").state.phase, Phase::Delivered);
+    let by = async |id: &str| {
+        let runs = app.reader.store.runs(id).await.expect("runs");
+        let written = runs.into_iter().filter(|run| run.step.starts_with("implement"));
+        written.map(|run| (run.plugin, run.incarnations)).collect::<Vec<_>>()
+    };
+    assert_eq!(by(&id).await, [("implementer".to_owned(), 2)]);
+    let next = begin_approved(&app, "parts").await;
+    assert_eq!(by(&next.id).await, [("another".to_owned(), 1)]);
+    assert_sound(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

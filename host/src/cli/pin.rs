@@ -82,6 +82,10 @@ pub(super) async fn change(
     Ok(entry)
 }
 
+pub(super) fn play(settings: &Settings, name: &str) -> Result<Exit> {
+    edit(settings, |pins| pins.play(name))
+}
+
 pub(super) fn keygen(file: &Path) -> Result<Exit> {
     println!("{}", SigningKey::make(file)?.public());
     eprintln!("The private key is in {}. Whoever trusts you runs: atelier plugin trust NAME KEY", file.display());

@@ -43,6 +43,11 @@ pub(super) enum PluginCommand {
     },
     /// Pin a component that was built before: what begins from now on is done by it
     Pin(pin::PinArguments),
+    /// Have a plugin play the role of its world, where several are pinned
+    Use {
+        /// The plugin's name
+        name: String,
+    },
     /// Go back to the version that was pinned before
     Rollback {
         /// The plugin's name
@@ -127,6 +132,7 @@ pub(super) async fn plugin(settings: &Settings, command: PluginCommand) -> Resul
             Ok(Exit::Done)
         }
         PluginCommand::Pin(arguments) => pin::pin(settings, &arguments).await,
+        PluginCommand::Use { name } => pin::play(settings, &name),
         PluginCommand::Rollback { name } => pin::go_to(settings, &name, "").await,
         PluginCommand::Activate { name, digest } => pin::go_to(settings, &name, &digest).await,
         PluginCommand::Keygen { file } => pin::keygen(&file),

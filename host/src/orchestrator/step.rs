@@ -58,13 +58,18 @@ impl Orchestrator {
         };
         let step = &ready.step;
         let mut plugin = self.registry.for_world(step.world())?;
-        if let Some(version) = self.store.version_of_open_run(lease).await? {
-            self.fetch(&plugin.name, &version).await?;
+        let mut name = plugin.name.clone();
+        if let Some((begun_by, version)) = self.store.version_of_open_run(lease).await? {
+            // Another plugin may play the role by now; one that is not known here goes on under the grants of the one that does.
+            if self.registry.pins().manifest.plugins.iter().any(|entry| entry.name == begun_by && entry.world == step.world()) {
+                name = begun_by;
+            }
+            self.fetch(&name, &version).await?;
         }
-        let keeps = |digest: &str| self.registry.of_digest(&plugin.name, digest).is_ok();
+        let keeps = |digest: &str| self.registry.of_digest(&name, digest).is_ok();
         let begun = match self.store.resume_run(lease, keeps).await {
             Ok(Some((run, recorded))) => {
-                plugin = self.registry.of_digest(&plugin.name.clone(), &run.plugin_sha256)?;
+                plugin = self.registry.of_digest(&name, &run.plugin_sha256)?;
                 Some(self.again(&project, step, &plugin, run, recorded).await?)
             }
             Ok(None) => self.begin(lease, &ready, &plugin).await?,

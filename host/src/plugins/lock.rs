@@ -182,9 +182,11 @@ impl Pins {
         std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &path)).map_err(|error| PluginError::io(&path, error))
     }
 
-    /// The plugin that plays this role.
+    /// The plugin that plays this role: the one that the operator chose, else the first by name.
     pub fn for_world(&self, world: &str) -> Option<&OperatorEntry> {
-        self.manifest.plugins.iter().find(|entry| entry.world == world)
+        let chosen = self.manifest.used.get(world);
+        let fits = |entry: &&OperatorEntry| entry.world == world && chosen.is_none_or(|name| *name == entry.name);
+        self.manifest.plugins.iter().find(fits)
     }
 
     fn path_of(&self, digest: &str) -> PathBuf {

@@ -119,6 +119,9 @@ impl PluginManifest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorManifest {
+    /// Which plugin plays a role, where there are several; otherwise the first by name does.
+    #[serde(default, rename = "use", skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<String, String>,
     /// Whose signatures are known.
     #[serde(default, rename = "signer", skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<Signer>,

@@ -137,6 +137,16 @@ impl Pins {
         self.load(name).map(|(_, pinned, _)| pinned.clone())
     }
 
+    /// Has this plugin play the role of its world from now on.
+    pub fn play(&mut self, name: &str) -> Result<(), PluginError> {
+        let world = self.load(name)?.0.world.clone();
+        if world == "runner" {
+            return Err(PluginError::Build("a runner is used by what it executes; there is nothing to choose".to_owned()));
+        }
+        self.manifest.used.insert(world, name.to_owned());
+        Ok(())
+    }
+
     /// What this plugin asks for and is not granted: the lines that would allow it.
     pub fn withheld(&self, name: &str) -> Vec<String> {
         let Some(entry) = self.manifest.plugins.iter().find(|entry| entry.name == name) else { return Vec::new() };
@@ -298,6 +308,23 @@ mod tests {
         greedy.grants.insert("verify".into(), [crate::plugins::manifest::Grant::Checks].into());
         pins.pin(&greedy, b"two", "here").expect("a pin");
         assert_eq!(pins.withheld("a"), ["verify = [\"checks\"]"]);
+    }
+
+    #[test]
+    fn of_several_plugins_of_a_world_the_chosen_one_plays_the_role() {
+        let (_directory, mut pins) = pins();
+        pins.pin(&manifest("1"), b"one", "here").expect("a pin");
+        let mut other = manifest("1");
+        other.name = "b".to_owned();
+        pins.pin(&other, b"two", "here").expect("a pin");
+        let plays = |pins: &Pins| pins.for_world("architect").map(|entry| entry.name.clone());
+        assert_eq!(plays(&pins).as_deref(), Some("a"));
+        pins.play("b").expect("it is pinned");
+        assert_eq!(plays(&pins).as_deref(), Some("b"));
+        assert!(pins.play("c").is_err());
+        // A choice that makes no sense any more is no reason to take another one.
+        pins.manifest.used.insert("architect".to_owned(), "gone".to_owned());
+        assert_eq!(plays(&pins), None);
     }
 
     #[test]

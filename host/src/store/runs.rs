@@ -155,14 +155,14 @@ impl Store {
         Ok(Some((run, journal)))
     }
 
-    /// The plugin version with which the open run of a step began, if there is one.
-    pub async fn version_of_open_run(&self, lease: &Lease) -> Result<Option<String>> {
-        let rows = query("select plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
+    /// The plugin and its version with which the open run of a step began, if there is one.
+    pub async fn version_of_open_run(&self, lease: &Lease) -> Result<Option<(String, String)>> {
+        let row = query("select plugin, plugin_sha256 from run where project = $1 and step = $2 and outcome = 'open'")
             .bind(&lease.project)
             .bind(&lease.step)
-            .scalars(&mut self.read().await?)
+            .optional(&mut self.read().await?)
             .await?;
-        Ok(rows.into_iter().next())
+        Ok(row.map(|row| (row.get("plugin"), row.get("plugin_sha256"))))
     }
 
     /// What the host answered to a run so far.

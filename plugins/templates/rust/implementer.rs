@@ -17,7 +17,8 @@ pub struct Plugin;
 
 impl Guest for Plugin {
     fn implement() -> Result<String, Failure> {
-        let task = job::current_task().ok_or_else(|| Failure::Impossible("the host gave no task".to_owned()))?;
+        let task = job::current_task()
+            .ok_or_else(|| Failure::Impossible("the host gave no task".to_owned()))?;
         implement(&mut HostModel, &task, &mut Host)
     }
 }
@@ -43,14 +44,26 @@ impl Project for Host {
 }
 
 /// The strategy. It returns one line for the history.
-pub fn implement(model: &mut dyn Model, task: &Task, project: &mut dyn Project) -> Result<String, Failure> {
+pub fn implement(
+    model: &mut dyn Model,
+    task: &Task,
+    project: &mut dyn Project,
+) -> Result<String, Failure> {
     let mut conversation = Conversation::new(model, "coder", OUTPUT_TOKENS_MAX, RULES);
     for file in conversation.ask(&prompt(task), read)? {
         project.write(&file)?;
     }
-    let problems: Vec<String> = project.check(task)?.into_iter().filter(|result| result.status == Status::Failed).map(|result| result.detail).collect();
+    let problems: Vec<String> = project
+        .check(task)?
+        .into_iter()
+        .filter(|result| result.status == Status::Failed)
+        .map(|result| result.detail)
+        .collect();
     if !problems.is_empty() {
-        let again = format!("These checks fail:\n\n{}\n\nSend the files that have to change, whole.", problems.join("\n\n"));
+        let again = format!(
+            "These checks fail:\n\n{}\n\nSend the files that have to change, whole.",
+            problems.join("\n\n")
+        );
         for file in conversation.ask(&again, read)? {
             project.write(&file)?;
         }
@@ -59,8 +72,18 @@ pub fn implement(model: &mut dyn Model, task: &Task, project: &mut dyn Project) 
 }
 
 fn prompt(task: &Task) -> String {
-    let checks: Vec<String> = task.acceptance.iter().map(|entry| format!("- {}", words::check(&entry.check))).collect();
-    format!("{}\n\n{}\n\nFiles: {}\n\nChecks:\n{}", task.title, task.description, task.files.join(", "), checks.join("\n"))
+    let checks: Vec<String> = task
+        .acceptance
+        .iter()
+        .map(|entry| format!("- {}", words::check(&entry.check)))
+        .collect();
+    format!(
+        "# Your task: {}\n\n{}\n\nFiles: {}\n\nChecks:\n{}",
+        task.title,
+        task.description,
+        task.files.join(", "),
+        checks.join("\n")
+    )
 }
 
 /// The files of a reply, or what is wrong with it.
@@ -72,12 +95,18 @@ fn read(reply: &str) -> Result<Vec<SourceFile>, String> {
             Part::Line(line) => path = Some(line.trim().to_owned()),
             Part::Block { open: true, .. } => return Err("the last file was cut off".to_owned()),
             Part::Block { text, .. } => {
-                let path = path.take().ok_or("a block has no path on the line before its fence")?;
+                let path = path
+                    .take()
+                    .ok_or("a block has no path on the line before its fence")?;
                 files.push(SourceFile { path, text });
             }
         }
     }
-    if files.is_empty() { Err("the reply holds no file".to_owned()) } else { Ok(files) }
+    if files.is_empty() {
+        Err("the reply holds no file".to_owned())
+    } else {
+        Ok(files)
+    }
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -102,8 +131,17 @@ mod tests {
         }
 
         fn check(&mut self, _: &Task) -> Result<Vec<CheckResult>, Failure> {
-            let status = if self.0.iter().any(|file| file.text.contains("right")) { Status::Passed } else { Status::Failed };
-            Ok(vec![CheckResult { check: "C1".into(), requirement: "R1".into(), status, detail: "it is not right".into() }])
+            let status = if self.0.iter().any(|file| file.text.contains("right")) {
+                Status::Passed
+            } else {
+                Status::Failed
+            };
+            Ok(vec![CheckResult {
+                check: "C1".into(),
+                requirement: "R1".into(),
+                status,
+                detail: "it is not right".into(),
+            }])
         }
     }
 
@@ -122,8 +160,16 @@ mod tests {
     fn what_the_checks_show_is_mended_once() {
         let mut model = Scripted::new(&["a.py\n````\nwrong\n````", "a.py\n````\nright\n````"]);
         let mut desk = Desk::default();
-        assert_eq!(implement(&mut model, &task(), &mut desk).as_deref(), Ok("Say what is right"));
-        assert!(model.requests[1].messages.last().is_some_and(|message| message.text.contains("it is not right")));
+        assert_eq!(
+            implement(&mut model, &task(), &mut desk).as_deref(),
+            Ok("Say what is right")
+        );
+        assert!(
+            model.requests[1]
+                .messages
+                .last()
+                .is_some_and(|message| message.text.contains("it is not right"))
+        );
         assert_eq!(desk.0.len(), 2);
     }
 

@@ -26,9 +26,15 @@ pub fn index(text: &str) -> FileIndex {
         text: lines.join("\n"),
     };
     let name = |(at, line): (usize, &&str)| {
-        let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_').skip_while(|word| !BEFORE_NAMES.contains(word));
+        let mut words = line
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .skip_while(|word| !BEFORE_NAMES.contains(word));
         let (kind, name) = (words.next()?, words.next().filter(|name| !name.is_empty())?);
-        Some(Symbol { name: name.to_owned(), kind: kind.to_owned(), line: number(at + 1) })
+        Some(Symbol {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            line: number(at + 1),
+        })
     };
     FileIndex {
         chunks: lines.chunks(LINES).enumerate().map(chunk).collect(),
@@ -51,8 +57,19 @@ mod tests {
     #[test]
     fn pieces_cover_the_file_and_names_are_found() {
         let index = index(&format!("def greet():\n{}", "    pass\n".repeat(LINES)));
-        let lines: Vec<(u32, u32)> = index.chunks.iter().map(|chunk| (chunk.first_line, chunk.last_line)).collect();
+        let lines: Vec<(u32, u32)> = index
+            .chunks
+            .iter()
+            .map(|chunk| (chunk.first_line, chunk.last_line))
+            .collect();
         assert_eq!(lines, [(1, 40), (41, 41)]);
-        assert_eq!(index.definitions.iter().map(|symbol| symbol.name.as_str()).collect::<Vec<_>>(), ["greet"]);
+        assert_eq!(
+            index
+                .definitions
+                .iter()
+                .map(|symbol| symbol.name.as_str())
+                .collect::<Vec<_>>(),
+            ["greet"]
+        );
     }
 }
