@@ -15,7 +15,7 @@ USERS ?= 1000
 BUYERS ?= 200
 PEER ?= target/peer
 
-.PHONY: demo run test torture torture-projects torture-bot postgres bench bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test torture torture-projects torture-bot postgres bench hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -51,6 +51,10 @@ postgres:
 ## Times of the plugin host and the ledger beside a bare wasmtime program, as ratios.
 bench: plugins guests
 	$(CARGO) run --release -q -p tests --bin bench
+
+## The sandbox, attacked on this machine by guests that each break one promise, with an honest plugin beside them.
+hostile: plugins
+	$(ATELIER) --data-dir $(DATA_DIR) doctor --hostile
 
 ## What a check costs in the sandbox, beside python3 and node.
 bench-checks: plugins

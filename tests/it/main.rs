@@ -9,6 +9,7 @@ mod dialects;
 mod faults;
 mod guide;
 mod handed_over;
+mod hostile;
 mod ledger;
 mod ledger_model;
 mod letters;

@@ -5,6 +5,7 @@ mod change;
 mod credits;
 mod demo;
 mod doctor;
+mod hostile;
 mod keys;
 mod pin;
 mod plugin;
@@ -86,7 +87,11 @@ enum Command {
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// What is configured, what is missing, what to do
-    Doctor,
+    Doctor {
+        /// Attack the sandbox with guests that break its promises, under this configuration; takes half a minute
+        #[arg(long)]
+        hostile: bool,
+    },
 }
 
 /// How a command ended.
@@ -167,7 +172,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Audit(arguments) => audit::audit(settings, arguments).await,
         Command::Verify(arguments) => verify::verify(settings, arguments).await,
         Command::Plugin(command) => plugin::plugin(&settings, command).await,
-        Command::Doctor => doctor::doctor(settings).await,
+        Command::Doctor { hostile: true } => hostile::hostile(&settings).await,
+        Command::Doctor { hostile: false } => doctor::doctor(settings).await,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`manifest`] (what a plugin asks for and the operator grants), [`lock`] (which bytes may run), [`signature`] (who vouches
 //! for them), [`pinning`] (how a version becomes the one that runs, and how the one before comes back), [`smoke`] (the call that a version
-//! has to survive first), [`limits`] (every bound in
+//! has to survive first), [`hostile`] (the sandbox, attacked), [`limits`] (every bound in
 //! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`runner`] (a project's own code), [`journal`] (replay),
 //! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`scaffold`] (a new plugin's folder), [`builder`] (source to component).
 //! No wasmtime type leaves this folder.
@@ -10,6 +10,7 @@
 pub mod api;
 pub mod builder;
 pub mod engine;
+pub mod hostile;
 pub mod imports;
 pub mod inspect;
 pub mod journal;
