@@ -81,7 +81,8 @@ impl Gate {
 
     /// Answers that wait now, for callers that are still there.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
+        // Behind one that is open nobody waits, though they may not have noticed yet.
+        if *self.is_shut.borrow() { self.waiting.load(Ordering::SeqCst) } else { 0 }
     }
 
     async fn pass(&self) {
