@@ -102,6 +102,24 @@ impl Limits {
     }
 }
 
+/// What a guest asked for and did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// More memory.
+    Memory,
+    /// A longer table.
+    Table,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Refused::Memory => "it asked for more memory than it may have (limit memory_mib)",
+            Refused::Table => "it asked for longer tables than it may have (limit table_elements)",
+        })
+    }
+}
+
 /// Adds up all memories and all tables of an instance; wasmtime's own limiter looks at each alone.
 #[derive(Debug)]
 pub struct Meter {
@@ -111,8 +129,8 @@ pub struct Meter {
     table_elements: usize,
     /// The largest sum of all memories.
     pub memory_peak_bytes: usize,
-    /// Whether a request was refused; tells "out of memory" from another trap.
-    pub refused: bool,
+    /// What was refused last; tells "out of memory" from another trap.
+    pub refused: Option<Refused>,
 }
 
 impl Meter {
@@ -124,7 +142,7 @@ impl Meter {
             memory_bytes: 0,
             table_elements: 0,
             memory_peak_bytes: 0,
-            refused: false,
+            refused: None,
         }
     }
 }
@@ -137,7 +155,9 @@ impl wasmtime::ResourceLimiter for Meter {
             self.memory_bytes = total;
             self.memory_peak_bytes = self.memory_peak_bytes.max(total);
         }
-        self.refused |= !allowed;
+        if !allowed {
+            self.refused = Some(Refused::Memory);
+        }
         Ok(allowed)
     }
 
@@ -147,7 +167,9 @@ impl wasmtime::ResourceLimiter for Meter {
         if allowed {
             self.table_elements = total;
         }
-        self.refused |= !allowed;
+        if !allowed {
+            self.refused = Some(Refused::Table);
+        }
         Ok(allowed)
     }
 
@@ -176,7 +198,7 @@ mod tests {
             assert!(meter.memory_growing(0, 256 * 1024, None).expect("an answer"));
         }
         assert!(!meter.memory_growing(0, 1, None).expect("an answer"));
-        assert!(meter.refused);
+        assert_eq!(meter.refused, Some(Refused::Memory));
         assert_eq!(meter.memory_peak_bytes, 1024 * 1024);
     }
 }

@@ -267,14 +267,13 @@ fn stopped(error: &wasmtime::Error, context: &Context) -> Outcome {
 }
 
 fn reason(error: &wasmtime::Error, context: Option<&Context>) -> String {
-    let refused = context.is_some_and(|context| context.meter.refused);
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => "it used up its CPU time (limit fuel_millions)".to_owned(),
-        Some(Trap::StackOverflow) => "its stack overflowed".to_owned(),
-        Some(_) if refused => "it asked for more memory than it may have (limit memory_mib)".to_owned(),
-        Some(trap) => format!("it trapped: {trap}"),
-        None if refused => "it asked for more memory than it may have (limit memory_mib)".to_owned(),
-        None => format!("{:#}", error).lines().next().unwrap_or_default().chars().take(300).collect(),
+    let refused = context.and_then(|context| context.meter.refused);
+    match (error.downcast_ref::<Trap>(), refused) {
+        (Some(Trap::OutOfFuel), _) => "it used up its CPU time (limit fuel_millions)".to_owned(),
+        (Some(Trap::StackOverflow), _) => "its stack overflowed".to_owned(),
+        (_, Some(refused)) => refused.to_string(),
+        (Some(trap), None) => format!("it trapped: {trap}"),
+        (None, None) => format!("{:#}", error).lines().next().unwrap_or_default().chars().take(300).collect(),
     }
 }
 

@@ -251,11 +251,11 @@ fn to_wire(files: &Files) -> Vec<api::File> {
 }
 
 fn reason(error: &wasmtime::Error, ward: &Ward) -> String {
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => "it used up its CPU time (limit fuel_millions)".to_owned(),
-        Some(Trap::StackOverflow) => "its stack overflowed".to_owned(),
-        _ if ward.meter.refused => "it asked for more memory than it may have (limit memory_mib)".to_owned(),
-        Some(trap) => format!("the interpreter ended: {trap}"),
-        None => line(&format!("{error:#}"), 300),
+    match (error.downcast_ref::<Trap>(), ward.meter.refused) {
+        (Some(Trap::OutOfFuel), _) => "it used up its CPU time (limit fuel_millions)".to_owned(),
+        (Some(Trap::StackOverflow), _) => "its stack overflowed".to_owned(),
+        (_, Some(refused)) => refused.to_string(),
+        (Some(trap), None) => format!("the interpreter ended: {trap}"),
+        (None, None) => line(&format!("{error:#}"), 300),
     }
 }

@@ -120,14 +120,14 @@ pub fn guests(limits: &Limits) -> Vec<Guest> {
         (
             "memory bomb",
             "memory has an end",
-            Ended("limit"),
+            Ended("limit memory_mib"),
             doing("(loop $on (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then (unreachable))) (br $on))"),
         ),
-        ("many memories", "all memories count together", Ended("limit"), component(LIBC, &memories, HONEST)),
+        ("many memories", "all memories count together", Ended("limit memory_mib"), component(LIBC, &memories, HONEST)),
         (
             "table bomb",
             "tables have an end",
-            Ended("limit"),
+            Ended("limit table_elements"),
             component(
                 LIBC,
                 "",
