@@ -19,6 +19,7 @@ fn every_hostile_guest_is_contained_and_an_honest_one_goes_on() {
     let figures = ended.out.lines().last().unwrap_or_default();
     assert!(figures.starts_with(&format!("hostile contained={GUESTS} total={GUESTS} honest_failed=0 ")), "{}{}", ended.out, ended.err);
     assert_eq!(ended.out.matches(" contained ").count(), GUESTS, "{}", ended.out);
+    assert!(!ended.err.contains("this would allow it"), "nobody is told to grant anything: {}", ended.err);
 }
 
 #[test]
