@@ -27,5 +27,6 @@ mod sandbox;
 mod speaker;
 mod telegram;
 mod tidy;
+mod trials;
 mod webhook;
 mod workers;

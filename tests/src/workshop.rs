@@ -53,7 +53,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What the model says to this; nothing where it was not made for the question.
-fn answer(asked: &Asked, count: usize, tasks: Tasks) -> Option<String> {
+pub fn answer(asked: &Asked, count: usize, tasks: Tasks) -> Option<String> {
     let text = asked.text();
     if let Some((_, rest)) = text.split_once("# Your task: Be part ") {
         let number = number(rest)?;

@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod serve;
 mod terminal;
+mod trial;
 mod verify;
 
 use crate::llm::keys::mask::{self, Mask};
@@ -171,7 +172,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Prices(command) => prices::prices(settings, command).await,
         Command::Audit(arguments) => audit::audit(settings, arguments).await,
         Command::Verify(arguments) => verify::verify(settings, arguments).await,
-        Command::Plugin(command) => plugin::plugin(&settings, command).await,
+        Command::Plugin(command) => plugin::plugin(settings, command).await,
         Command::Doctor { hostile: true } => hostile::hostile(&settings).await,
         Command::Doctor { hostile: false } => doctor::doctor(settings).await,
     }

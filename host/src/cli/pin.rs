@@ -3,7 +3,7 @@
 use super::Exit;
 use super::terminal::Bar;
 use crate::plugins::PluginError;
-use crate::plugins::lock::{LockEntry, Pins};
+use crate::plugins::lock::Pins;
 use crate::plugins::manifest::PluginManifest;
 use crate::plugins::pinning::{Pinning, guard};
 use crate::plugins::registry::Registry;
@@ -21,10 +21,10 @@ const SIGNATURE_BYTES_MAX: u64 = 1_000;
 #[derive(Debug, Args)]
 pub(super) struct PinArguments {
     /// The component
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// Its `plugin.toml`
     #[arg(long, value_name = "FILE")]
-    manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     /// Its signature; FILE.sig where that is there
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
@@ -39,47 +39,52 @@ pub(super) struct PinArguments {
     older: bool,
 }
 
+impl PinArguments {
+    /// How it is to be pinned.
+    pub(super) fn pinning<'a>(&'a self, source: &'a str, signature: Option<&'a str>) -> Pinning<'a> {
+        let signer = self.signer.as_deref();
+        Pinning { source, signature, signer, insecure_unsigned: self.insecure_unsigned, older: self.older }
+    }
+}
+
 pub(super) async fn pin(settings: &Settings, arguments: &PinArguments) -> Result<Exit> {
     let bytes = read(&arguments.file)?;
     let manifest = PluginManifest::read(&arguments.manifest)?;
     let signature = read_signature(arguments)?;
     let source = arguments.file.display().to_string();
-    let pinning = Pinning {
-        source: &source,
-        signature: signature.as_deref(),
-        signer: arguments.signer.as_deref(),
-        insecure_unsigned: arguments.insecure_unsigned,
-        older: arguments.older,
-    };
-    let entry = change(settings, &manifest.name, |pins| pins.stage(&manifest, &bytes, pinning)).await?;
+    let pinning = arguments.pinning(&source, signature.as_deref());
+    let entry = change(settings, &manifest.name, None, |pins| pins.stage(&manifest, &bytes, pinning)).await?;
     println!("{} {} {}", entry.name, entry.sha256, entry.world);
     Ok(Exit::Done)
 }
 
 pub(super) async fn go_to(settings: &Settings, name: &str, digest: &str) -> Result<Exit> {
-    let entry = change(settings, name, |pins| if digest.is_empty() { pins.rollback(name) } else { pins.activate(name, digest) }).await?;
+    let entry =
+        change(settings, name, None, |pins| if digest.is_empty() { pins.rollback(name) } else { pins.activate(name, digest) }).await?;
     println!("{} {} {}", entry.name, entry.sha256, entry.world);
     Ok(Exit::Done)
 }
 
-/// Makes a change of the version that runs, and saves it once that version was compiled, fits its world and survived the smoke call.
-pub(super) async fn change(
+/// Makes a change of the version that runs, and saves it once that version was compiled, fits its world and survived the smoke call; or
+/// the version of this digest, where it is not to run for all.
+pub(super) async fn change<T>(
     settings: &Settings,
     name: &str,
-    change: impl FnOnce(&mut Pins) -> Result<LockEntry, PluginError>,
-) -> Result<LockEntry> {
+    digest: Option<&str>,
+    change: impl FnOnce(&mut Pins) -> Result<T, PluginError>,
+) -> Result<T> {
     let _alone = guard(&settings.data_dir)?;
     let mut pins = Pins::read(&settings.data_dir)?;
-    let entry = change(&mut pins)?;
+    let changed = change(&mut pins)?;
     let bar = Bar::new();
     bar.count(0, 1, &format!("examining {name} (compiled the first time)"));
-    smoke(&Registry::staged(&settings.data_dir, pins.clone())?, name).await.context("the version that was pinned before stays")?;
+    smoke(&Registry::staged(&settings.data_dir, pins.clone())?, name, digest).await.context("the version that was pinned before stays")?;
     bar.end();
     pins.save()?;
     for line in pins.withheld(name) {
         eprintln!("`{name}` asks for more than it is granted; this line under [plugin.grants] of plugins.toml would allow it: {line}");
     }
-    Ok(entry)
+    Ok(changed)
 }
 
 pub(super) fn play(settings: &Settings, name: &str) -> Result<Exit> {
@@ -110,7 +115,7 @@ pub(super) fn revoke(settings: &Settings, name: &str) -> Result<Exit> {
     edit(settings, |pins| pins.revoke(name))
 }
 
-fn edit(settings: &Settings, change: impl FnOnce(&mut Pins) -> Result<(), PluginError>) -> Result<Exit> {
+pub(super) fn edit(settings: &Settings, change: impl FnOnce(&mut Pins) -> Result<(), PluginError>) -> Result<Exit> {
     let _alone = guard(&settings.data_dir)?;
     let mut pins = Pins::read(&settings.data_dir)?;
     change(&mut pins)?;
@@ -118,11 +123,11 @@ fn edit(settings: &Settings, change: impl FnOnce(&mut Pins) -> Result<(), Plugin
     Ok(Exit::Done)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("read {}", file.display()))
 }
 
-fn read_signature(arguments: &PinArguments) -> Result<Option<String>> {
+pub(super) fn read_signature(arguments: &PinArguments) -> Result<Option<String>> {
     let path = match &arguments.signature {
         Some(path) => path.clone(),
         None => Some(beside(&arguments.file)).filter(|path| path.exists()).unwrap_or_default(),

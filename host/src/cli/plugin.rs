@@ -1,7 +1,8 @@
 //! `atelier plugin`: from source to a component, and a look at what is pinned; [`super::pin`] is how versions come and go.
 
 use super::terminal::Bar;
-use super::{Exit, Json, pin, print_json};
+use super::trial::{ForWhom, TrialCommand};
+use super::{Exit, Json, pin, print_json, trial};
 use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
 use crate::plugins::pinning::Pinning;
@@ -47,7 +48,12 @@ pub(super) enum PluginCommand {
     Use {
         /// The plugin's name
         name: String,
+        #[command(flatten)]
+        whom: ForWhom,
     },
+    /// Compare a candidate with what plays its role, on a share of the projects
+    #[command(subcommand)]
+    Trial(TrialCommand),
     /// Go back to the version that was pinned before
     Rollback {
         /// The plugin's name
@@ -102,7 +108,7 @@ pub(super) enum PluginCommand {
     Precompile,
 }
 
-pub(super) async fn plugin(settings: &Settings, command: PluginCommand) -> Result<Exit> {
+pub(super) async fn plugin(settings: Settings, command: PluginCommand) -> Result<Exit> {
     std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("make {}", settings.data_dir.display()))?;
     match command {
         PluginCommand::New { name, world, parent } => {
@@ -123,7 +129,7 @@ pub(super) async fn plugin(settings: &Settings, command: PluginCommand) -> Resul
             }
             if pin {
                 let source = directory.display().to_string();
-                pin::change(settings, &manifest.name, |pins| {
+                pin::change(&settings, &manifest.name, None, |pins| {
                     pins.stage(&manifest, &bytes, Pinning { source: &source, ..Pinning::default() })
                 })
                 .await?;
@@ -131,19 +137,21 @@ pub(super) async fn plugin(settings: &Settings, command: PluginCommand) -> Resul
             println!("{} {} {} bytes ({toolchain:?})", manifest.name, sha256(&bytes), bytes.len());
             Ok(Exit::Done)
         }
-        PluginCommand::Pin(arguments) => pin::pin(settings, &arguments).await,
-        PluginCommand::Use { name } => pin::play(settings, &name),
-        PluginCommand::Rollback { name } => pin::go_to(settings, &name, "").await,
-        PluginCommand::Activate { name, digest } => pin::go_to(settings, &name, &digest).await,
+        PluginCommand::Pin(arguments) => pin::pin(&settings, &arguments).await,
+        PluginCommand::Use { name, whom } if whom.is_everybody() => pin::play(&settings, &name),
+        PluginCommand::Use { name, whom } => trial::play_for(settings, &name, whom).await,
+        PluginCommand::Trial(command) => trial::trial(settings, command).await,
+        PluginCommand::Rollback { name } => pin::go_to(&settings, &name, "").await,
+        PluginCommand::Activate { name, digest } => pin::go_to(&settings, &name, &digest).await,
         PluginCommand::Keygen { file } => pin::keygen(&file),
         PluginCommand::Sign { file, manifest, key } => pin::sign(&file, &manifest, &key),
-        PluginCommand::Trust { name, key } => pin::trust(settings, &name, key),
-        PluginCommand::Revoke { name } => pin::revoke(settings, &name),
+        PluginCommand::Trust { name, key } => pin::trust(&settings, &name, key),
+        PluginCommand::Revoke { name } => pin::revoke(&settings, &name),
         PluginCommand::Precompile => {
             println!("{} plugins are compiled.", precompile(&Registry::open(&settings.data_dir)?)?);
             Ok(Exit::Done)
         }
-        PluginCommand::List { imports, json } => list(settings, imports, json.json),
+        PluginCommand::List { imports, json } => list(&settings, imports, json.json),
         PluginCommand::Verify => {
             let registry = Registry::open(&settings.data_dir)?;
             let mut bad = 0;

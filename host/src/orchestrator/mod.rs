@@ -1,6 +1,6 @@
 //! Carries out what the state machine decides. [`control`] is what people do with a project; a [`worker`] takes the steps that can be
 //! done and does them: [`step`] is one run of an agent and [`concluding`] what comes of it, [`judging`] decides whether what it wrote is good, [`delivering`] whether the
-//! whole is. [`quote`] says what all of it will cost, [`replay`] runs a recorded project again.
+//! whole is. [`quote`] says what all of it will cost, [`replay`] runs a recorded project again, [`trying`] compares plugins.
 //! Every change of a project is one transaction, so that a process that dies anywhere goes on from the last one, and so does another one.
 
 mod concluding;
@@ -10,6 +10,7 @@ mod judging;
 pub mod quote;
 pub mod replay;
 mod step;
+pub mod trying;
 pub mod worker;
 
 use crate::checks::Checks;

@@ -41,7 +41,7 @@ impl Orchestrator {
         // Of a change, what is good already costs nothing more.
         let tasks = i64::try_from(project.state.tasks.iter().filter(|task| task.status != TaskStatus::Accepted).count())?;
         let spent = self.store.project_budget(&project.id).await?.spent;
-        let implementer = self.registry.for_world("implementer").ok().map(|plugin| plugin.sha256.clone());
+        let implementer = self.registry.for_project("implementer", &project.id, &project.wallet).ok().map(|plugin| plugin.sha256.clone());
         let mut costs = self.store.costs_of_accepted_tasks(implementer.as_deref(), MEASURED_TASKS_MAX).await?;
         if costs.len() < MEASURED_TASKS_MIN {
             costs = self.store.costs_of_accepted_tasks(None, MEASURED_TASKS_MAX).await?;

@@ -57,7 +57,7 @@ impl Orchestrator {
             return Ok(self.store.hand_back(lease, false).await?);
         };
         let step = &ready.step;
-        let mut plugin = self.registry.for_world(step.world())?;
+        let mut plugin = self.registry.for_project(step.world(), &project.id, &project.wallet)?;
         let mut name = plugin.name.clone();
         if let Some((begun_by, version)) = self.store.version_of_open_run(lease).await? {
             // Another plugin may play the role by now; one that is not known here goes on under the grants of the one that does.
@@ -97,7 +97,9 @@ impl Orchestrator {
         let slot = self.agent_runs.acquire().await;
         let ended = run::call(&plugin, export(step), context, told.stop).await;
         drop(slot);
-        self.conclude(lease, &run.id, &ready, ended, inputs).await
+        self.conclude(lease, &run.id, &ready, ended, inputs).await?;
+        self.weigh().await;
+        Ok(())
     }
 
     /// Ends or pauses a project as somebody wants, unless another of its steps did.

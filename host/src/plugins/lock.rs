@@ -121,6 +121,25 @@ impl Pins {
         Ok((entry, pinned, self.bytes(name, &pinned.sha256)?))
     }
 
+    /// As [`Pins::load`], of a version that is pinned or was: what its own author asks for, and who vouches for it. A version that is not
+    /// remembered here, as another machine's can be, goes by the pinned one.
+    pub fn load_version(&self, name: &str, digest: &str) -> Result<(OperatorEntry, LockEntry), PluginError> {
+        let (entry, pinned, _) = self.load(name)?;
+        let Some(version) = pinned.previous.iter().find(|version| version.sha256 == digest && version.sha256 != pinned.sha256) else {
+            return Ok((entry.clone(), pinned.clone()));
+        };
+        let entry = OperatorEntry { asks: version.asks.clone(), executes: version.executes.clone(), ..entry.clone() };
+        let pinned = LockEntry {
+            sha256: version.sha256.clone(),
+            world: version.world.clone(),
+            version: version.version.clone(),
+            signature: version.signature.clone(),
+            ..pinned.clone()
+        };
+        self.vouched(&entry, &pinned)?;
+        Ok((entry, pinned))
+    }
+
     /// Whether whoever the operator names has signed it.
     fn vouched(&self, entry: &OperatorEntry, pinned: &LockEntry) -> Result<(), PluginError> {
         let Some(wanted) = &entry.signer else { return Ok(()) };
@@ -137,13 +156,6 @@ impl Pins {
             Some(signature) if signer.key.has_signed(&statement, signature) => Ok(()),
             Some(_) => refuse("the signature is not theirs, or is of something else"),
         }
-    }
-
-    /// The world of a version that is pinned or was.
-    pub fn world_of(&self, name: &str, digest: &str) -> Option<&str> {
-        let pinned = self.lock.plugins.iter().find(|entry| entry.name == name)?;
-        let before = pinned.previous.iter().find(|version| version.sha256 == digest);
-        Some(before.map_or(&pinned.world, |version| &version.world))
     }
 
     /// Whether the bytes of a version are kept that was pinned once.

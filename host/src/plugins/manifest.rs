@@ -4,6 +4,7 @@
 use super::PluginError;
 use super::limits::Limits;
 use super::signature::PublicKey;
+use super::trial::Trial;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -122,12 +123,41 @@ pub struct OperatorManifest {
     /// Which plugin plays a role, where there are several; otherwise the first by name does.
     #[serde(default, rename = "use", skip_serializing_if = "BTreeMap::is_empty")]
     pub used: BTreeMap<String, String>,
+    /// What is tried on a share of the projects, by world.
+    #[serde(default, rename = "trial", skip_serializing_if = "BTreeMap::is_empty")]
+    pub trials: BTreeMap<String, Trial>,
+    /// Which plugin plays a role for one project or one user.
+    #[serde(default, rename = "choice", skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
     /// Whose signatures are known.
     #[serde(default, rename = "signer", skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<Signer>,
     /// The plugins that may run.
     #[serde(default, rename = "plugin")]
     pub plugins: Vec<OperatorEntry>,
+}
+
+/// A plugin for one project or one user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// The role.
+    pub world: String,
+    /// Who plays it.
+    pub plugin: String,
+    /// For whom.
+    #[serde(rename = "for")]
+    pub who: Who,
+}
+
+/// For whom a plugin is chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// The project of this id.
+    Project(String),
+    /// Whoever has this wallet.
+    User(String),
 }
 
 /// Somebody whose signature an operator accepts, or does not accept any more.

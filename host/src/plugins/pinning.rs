@@ -4,8 +4,9 @@
 use super::PluginError;
 use super::limits::Limits;
 use super::lock::{LockEntry, Pins, PreviousVersion};
-use super::manifest::{OperatorEntry, PluginManifest};
+use super::manifest::{Choice, OperatorEntry, PluginManifest, Who};
 use super::signature::PublicKey;
+use super::trial;
 use crate::workspace::sha256;
 use std::fs::File;
 use std::path::Path;
@@ -14,6 +15,8 @@ use std::path::Path;
 pub const PREVIOUS_MAX: usize = 5;
 /// What a digest is told apart by at least.
 const DIGEST_LETTERS_MIN: usize = 6;
+/// Projects and users with a plugin of their own; each step reads through them.
+const CHOICES_MAX: usize = 1_000;
 /// The file that one process at a time holds while it changes manifest and lock.
 const GUARD: &str = "plugins.guard";
 
@@ -144,6 +147,22 @@ impl Pins {
             return Err(PluginError::Build("a runner is used by what it executes; there is nothing to choose".to_owned()));
         }
         self.manifest.used.insert(world, name.to_owned());
+        Ok(())
+    }
+
+    /// Has this plugin play the role of its world for one project or user, or nobody but whoever does for all.
+    pub fn play_for(&mut self, name: &str, who: Who) -> Result<(), PluginError> {
+        let world = self.load(name)?.0.world.clone();
+        if !trial::WORLDS.contains(&world.as_str()) {
+            let why = format!("a project's own can be its {}; `{name}` is of the world `{world}`", trial::WORLDS.join(" or "));
+            return Err(PluginError::Build(why));
+        }
+        self.manifest.choices.retain(|choice| choice.world != world || choice.who != who);
+        if self.manifest.choices.len() >= CHOICES_MAX {
+            let why = format!("there are {CHOICES_MAX} choices in plugins.toml; take out what is over");
+            return Err(PluginError::Build(why));
+        }
+        self.manifest.choices.push(Choice { world, plugin: name.to_owned(), who });
         Ok(())
     }
 
@@ -333,5 +352,23 @@ mod tests {
         pins.pin(&manifest("1"), b"one", "here").expect("a pin");
         pins.lock.plugins[0].world = "atelier:agent/indexer@0.1.0".to_owned();
         assert!(pins.load("a").expect_err("refused").to_string().contains("pin it again"));
+    }
+
+    #[test]
+    fn a_version_before_has_its_own_grants_and_needs_its_own_signature() {
+        let (directory, mut pins) = pins();
+        let key = SigningKey::make(&directory.path().join("own")).expect("a key");
+        pins.pin(&manifest("1"), b"one", "here").expect("a pin");
+        let asking = PluginManifest { grants: Default::default(), ..manifest("2") };
+        pins.pin(&asking, b"two", "here").expect("a pin");
+        let (one, two) = (sha256(b"one"), sha256(b"two"));
+        assert_eq!(pins.load_version("a", &one).expect("the first").0.asks, manifest("1").grants);
+        assert!(pins.load_version("a", &two).expect("the second").0.asks.is_empty());
+        pins.trust("studio", key.public()).expect("trusted");
+        let signature = key.sign(&Statement { name: "a", world: "atelier:agent/architect@0.1.0", sha256: &two });
+        pins.stage(&asking, b"two", Pinning { signer: Some("studio"), signature: Some(&signature), ..Pinning::default() }).expect("signed");
+        assert!(pins.load_version("a", &two).is_ok());
+        let refused = pins.load_version("a", &one).expect_err("nobody signed it").to_string();
+        assert!(refused.contains("no signature"), "{refused}");
     }
 }

@@ -115,6 +115,20 @@ impl Registry {
         self.get(&name)
     }
 
+    /// The plugin that plays this role for a project, whose user has this wallet.
+    pub fn for_project(&self, world: &str, project: &str, wallet: &str) -> Result<Arc<Loaded>, PluginError> {
+        let pins = self.pins();
+        match pins.for_project(world, project, wallet).ok_or_else(|| PluginError::Unknown(world.to_owned()))? {
+            (name, None) => self.get(name),
+            (name, Some(digest)) => self.of_digest(name, digest),
+        }
+    }
+
+    /// Where the pins are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The plugin of this name.
     pub fn get(&self, name: &str) -> Result<Arc<Loaded>, PluginError> {
         let pins = self.pins();
@@ -186,9 +200,9 @@ impl Registry {
     }
 
     fn load(&self, pins: &Pins, name: &str, bytes: &[u8]) -> Result<Loaded, PluginError> {
-        let (entry, pinned, _) = pins.load(name)?;
         let sha256 = crate::workspace::sha256(bytes);
-        let fits = pins.world_of(name, &sha256).unwrap_or(&pinned.world);
+        let (entry, pinned) = pins.load_version(name, &sha256)?;
+        let fits = pinned.world.as_str();
         let component = self.compile(name, bytes)?;
         let problems = inspect::problems(&self.engine, &component, fits, entry.executes.wasi);
         let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: fits.to_owned(), problems };
@@ -203,6 +217,6 @@ impl Registry {
             "indexer" => World::Indexer(api::indexer::IndexerPre::new(instance).map_err(mismatch)?),
             other => return Err(wrong(vec![format!("there is no world `{other}`; there are architect, implementer, indexer and runner")])),
         };
-        Ok(Loaded { name: name.to_owned(), sha256, limits: entry.limits, engine: self.engine.clone(), world, entry: entry.clone() })
+        Ok(Loaded { name: name.to_owned(), sha256, limits: entry.limits, engine: self.engine.clone(), world, entry })
     }
 }

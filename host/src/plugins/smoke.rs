@@ -11,14 +11,17 @@ use tokio::sync::watch;
 /// A file as the indexer may meet it.
 const FILE: (&str, &str) = ("smoke.py", "def smoke():\n    return 1\n");
 
-/// Calls every export of the pinned version.
-pub async fn smoke(registry: &Registry, name: &str) -> Result<(), PluginError> {
+/// Calls every export of the pinned version, or of the one of this digest.
+pub async fn smoke(registry: &Registry, name: &str, digest: Option<&str>) -> Result<(), PluginError> {
     let failed = |export: &str, why: String| PluginError::Smoke { name: name.to_owned(), export: export.to_owned(), why };
     if registry.pins().manifest.plugins.iter().any(|entry| entry.name == name && entry.world == "runner") {
         let parsed = registry.runner(name)?.parse(&Files::new()).await;
         return parsed.map(drop).map_err(|contained| failed("parse", contained.to_string()));
     }
-    let plugin = registry.get(name)?;
+    let plugin = match digest {
+        None => registry.get(name)?,
+        Some(digest) => registry.of_digest(name, digest)?,
+    };
     let exports: &[(&str, Export)] = match &plugin.world {
         World::Architect(_) => &[("elicit", Export::Elicit), ("make-plan", Export::MakePlan), ("verify", Export::Verify)],
         World::Implementer(_) => &[("implement", Export::Implement)],
