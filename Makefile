@@ -6,16 +6,19 @@ CARGO ?= cargo
 ATELIER := target/debug/atelier
 PLUGINS := architect implementer indexer
 RUNNERS := target/plugins/runner-python.wasm target/plugins/runner-javascript.wasm
+EXAMPLES := target/plugins/architect-javascript.wasm target/plugins/implementer-javascript.wasm
 OUT ?= out
 IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
 KILLS ?= 200
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
 STORE ?= sqlite
 USERS ?= 1000
 BUYERS ?= 200
 PEER ?= target/peer
 
-.PHONY: demo run test torture torture-projects torture-bot postgres bench hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins toolchain guests demo-record clean
+.PHONY: demo run test fuzz torture torture-projects torture-bot postgres bench bench-sandbox hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins examples toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -25,12 +28,13 @@ demo: plugins
 run: plugins
 	$(ATELIER) --data-dir $(DATA_DIR) run "$(IDEA)" --out $(OUT)
 
-test: plugins guests postgres
+test: plugins guests examples postgres
 	$(CARGO) test --workspace --exclude atelier-guests
 	@echo "the stories of money and projects once more, on PostgreSQL"
 	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram:: payments webhook handed_over
 	python3 -m unittest discover -q -s plugins/runner-python/tests
 	cd target/tools/javascript && node --test tests/
+	for example in $(EXAMPLES:target/plugins/%.wasm=%); do (cd target/tools/examples/$$example && npm test --silent) || exit 1; done
 
 ## kill -9 at random instants over real runs: make torture [KILLS=200] [STORE=sqlite|postgres].
 torture: plugins postgres
@@ -52,9 +56,17 @@ postgres:
 bench: plugins guests
 	$(CARGO) run --release -q -p tests --bin bench
 
+## What the sandbox costs, beside a bare wasmtime program: calls, host calls by import, live runs in a GiB, loading; Rust and JavaScript.
+bench-sandbox: plugins guests examples
+	$(CARGO) run --release -q -p tests --bin bench-sandbox
+
 ## The sandbox, attacked on this machine by guests that each break one promise, with an honest plugin beside them.
 hostile: plugins
 	$(ATELIER) --data-dir $(DATA_DIR) doctor --hostile
+
+## Feeds the host what strangers could, in ever new forms, FUZZ_SECONDS for each of FUZZ_TARGETS (all of them without).
+fuzz: plugins guests
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" tests/fuzz/run.sh
 
 ## What a check costs in the sandbox, beside python3 and node.
 bench-checks: plugins
@@ -130,6 +142,15 @@ target/plugins/runner-javascript.wasm: $(shell find plugins/runner-javascript -t
 	@cp -r plugins/runner-javascript/. target/tools/javascript && cd target/tools/javascript && npm ci --silent --no-audit --no-fund
 	@echo "building $@ (ten seconds)"
 	@cd target/tools/javascript && node build.mjs $(CURDIR)/wit/v0.1.0/runner.wit $(CURDIR)/$@
+
+## Agents in JavaScript, as `atelier plugin new --lang js` makes them.
+examples: $(ATELIER) $(EXAMPLES)
+
+target/plugins/%-javascript.wasm: $(shell find plugins/templates/javascript -type f) $(wildcard wit/v0.1.0/*.wit) host/src/plugins/scaffold.rs | target/plugins/runner-javascript.wasm
+	@rm -rf target/tools/examples/$*-javascript && mkdir -p target/tools/examples
+	@echo "building $@ with the packages of plugins/templates/javascript/package-lock.json (half a minute)"
+	@$(ATELIER) plugin new $*-javascript --world $* --lang js --in target/tools/examples 2>/dev/null
+	@$(ATELIER) --data-dir target/guests-data plugin build target/tools/examples/$*-javascript --out $@ --target-dir target/wasm
 
 guests: toolchain $(ATELIER)
 	@$(ATELIER) --data-dir target/guests-data plugin build tests/guests --out target/plugins/guest.wasm

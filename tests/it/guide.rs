@@ -21,15 +21,18 @@ fn blocks(language: &str) -> Vec<String> {
 fn no_block_of_the_guide_is_left_unlooked_at() {
     let guide = file(GUIDE);
     let opened: Vec<&str> = guide.lines().filter(|line| line.starts_with("```") && line.len() > 3).collect();
-    let known = ["sh", "rust", "toml"].map(|language| blocks(language).len()).iter().sum::<usize>();
+    let known = ["sh", "rust", "js", "toml"].map(|language| blocks(language).len()).iter().sum::<usize>();
     assert_eq!(opened.len(), known, "{opened:?}");
 }
 
 #[test]
 fn the_guides_code_is_the_templates() {
-    let template = file("plugins/templates/rust/implementer.rs");
-    for block in blocks("rust") {
-        assert!(template.contains(&block), "this is not in the template any more:\n{block}");
+    let javascript =
+        ["src/plugin.js", "tests/strategy.test.js"].map(|name| file(&format!("plugins/templates/javascript/implementer/{name}")));
+    for (language, template) in [("rust", file("plugins/templates/rust/implementer.rs")), ("js", javascript.concat())] {
+        for block in blocks(language) {
+            assert!(template.contains(&block), "this is not in the template any more:\n{block}");
+        }
     }
 }
 
@@ -46,7 +49,7 @@ fn the_guides_manifest_is_the_templates_and_its_table_has_every_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_follows_the_guide_has_a_project_built_by_the_new_plugin() {
+async fn who_follows_the_guide_has_a_project_built_by_a_new_plugin_in_either_language() {
     let workshop = Workshop::new(2, Tasks::Apart, || Duration::ZERO).await;
     let home = Home::shipped();
     // The program's folder goes in front of the path, as if it were installed; what is compiled is kept for the next time.
@@ -61,8 +64,10 @@ async fn who_follows_the_guide_has_a_project_built_by_the_new_plugin() {
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(ended.status.success(), "{out}\n{err}");
     assert!(out.contains("my-implementer") && out.contains("good"), "{out}");
-    assert!(home.beside("project/project.zip").exists(), "{out}\n{err}");
+    for project in ["project", "second"] {
+        assert!(home.beside(project).join("project.zip").exists(), "{project}\n{out}\n{err}");
+    }
     let by_the_new_one =
         workshop.server.asked().iter().filter(|asked| asked.text().contains("You are a programmer. Answer with the files")).count();
-    assert_eq!(by_the_new_one, 2, "one call for each task, without the shipped implementer");
+    assert_eq!(by_the_new_one, 4, "one call for each task of both, without the shipped implementer");
 }

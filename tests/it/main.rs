@@ -2,6 +2,7 @@
 
 mod bot_conversations;
 mod bot_document;
+mod cases;
 mod changes;
 mod commands;
 mod conversations;
@@ -10,6 +11,7 @@ mod faults;
 mod guide;
 mod handed_over;
 mod hostile;
+mod javascript;
 mod ledger;
 mod ledger_model;
 mod letters;

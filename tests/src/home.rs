@@ -74,6 +74,12 @@ impl Home {
         home
     }
 
+    /// Pins an agent in JavaScript that `make examples` built.
+    pub fn pin_example(&self, name: &str) {
+        let manifest = target().join("tools/examples").join(name).join("plugin.toml");
+        self.pin(&PluginManifest::read(&manifest).expect("its plugin.toml; `make examples` makes it"), &component(name));
+    }
+
     /// Pins these bytes.
     pub fn pin(&self, manifest: &PluginManifest, bytes: &[u8]) {
         Pins::read(&self.data()).expect("the pins").pin(manifest, bytes, "a story").expect("pinned");

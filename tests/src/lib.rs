@@ -4,15 +4,18 @@
 //! projects of many tasks, [`people`] are those who speak with the bot; [`bot_conversation`] plays what they
 //! say as a script, and [`bot_document`] puts the scripts into the document of the bot.
 
+pub mod bare;
 pub mod bot_conversation;
 pub mod bot_document;
 pub mod conversation;
 pub mod database;
 pub mod home;
 pub mod ideas;
+pub mod measure;
 pub mod model_server;
 pub mod people;
 pub mod program;
+pub mod sandboxed;
 pub mod torture;
 pub mod workshop;
 

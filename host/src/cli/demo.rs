@@ -5,11 +5,13 @@ use super::terminal::Answers;
 use super::{Exit, print_json};
 use crate::app::App;
 use crate::llm::dialects::Dialect;
-use crate::recording::{Recording, SHIPPED, server};
+use crate::recording::server::{self, Source};
+use crate::recording::{Recording, SHIPPED};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -51,7 +53,7 @@ pub(super) async fn demo(mut settings: Settings, arguments: DemoArguments) -> Re
     settings.classes.clear();
     let answers = Answers::File(recording.answers.iter().cloned().collect());
     let idea = recording.idea.clone();
-    let served = tokio::spawn(server::serve(recording, listener));
+    let served = tokio::spawn(server::serve(Source::Recording(Arc::new(recording)), listener));
     let going = Going { yes: true, out: arguments.out, ..Going::default() };
     let exit = begin(App::build(settings).await?, &idea, None, going, answers, false).await;
     served.abort();

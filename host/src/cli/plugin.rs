@@ -2,12 +2,12 @@
 
 use super::terminal::Bar;
 use super::trial::{ForWhom, TrialCommand};
-use super::{Exit, Json, pin, print_json, trial};
+use super::{Exit, Json, pin, plugin_test, print_json, trial};
 use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
 use crate::plugins::pinning::Pinning;
 use crate::plugins::registry::Registry;
-use crate::plugins::scaffold::scaffold;
+use crate::plugins::scaffold::{Language, scaffold};
 use crate::plugins::signature::PublicKey;
 use crate::settings::Settings;
 use crate::workspace::sha256;
@@ -24,24 +24,29 @@ pub(super) enum PluginCommand {
         /// architect, implementer or indexer
         #[arg(long, default_value = "implementer")]
         world: String,
+        /// What it is written in
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: Language,
         /// Where the folder is made
         #[arg(long = "in", value_name = "DIR", default_value = ".")]
         parent: PathBuf,
     },
     /// Build the plugin in a folder and print its digest
     Build {
-        /// The folder with `plugin.toml` and `Cargo.toml`
+        /// The folder with `plugin.toml`, and `Cargo.toml` or `package.json`
         directory: PathBuf,
         /// Where the component goes
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Cargo's target folder
+        /// Where building leaves what it makes
         #[arg(long, value_name = "DIR", default_value = "target/wasm")]
         target_dir: PathBuf,
         /// Pin it at once
         #[arg(long)]
         pin: bool,
     },
+    /// Run the plugin's cases under the real host, with a scripted model
+    Test(plugin_test::TestArguments),
     /// Pin a component that was built before: what begins from now on is done by it
     Pin(pin::PinArguments),
     /// Have a plugin play the role of its world, where several are pinned
@@ -111,16 +116,20 @@ pub(super) enum PluginCommand {
 pub(super) async fn plugin(settings: Settings, command: PluginCommand) -> Result<Exit> {
     std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("make {}", settings.data_dir.display()))?;
     match command {
-        PluginCommand::New { name, world, parent } => {
+        PluginCommand::New { name, world, lang, parent } => {
             let folder = parent.join(&name);
-            scaffold(&folder, &name, &world)?;
+            scaffold(&folder, &name, &world, lang)?;
             println!("{}", folder.display());
-            eprintln!("Next: cd {} && cargo test && atelier plugin build . --pin", folder.display());
+            let test = match lang {
+                Language::Rust => "cargo test",
+                Language::Js => "npm test",
+            };
+            eprintln!("Next: cd {} && {test} && atelier plugin build . --pin", folder.display());
             Ok(Exit::Done)
         }
         PluginCommand::Build { directory, out, target_dir, pin } => {
             let target = std::path::absolute(target_dir)?;
-            let Built { manifest, bytes, toolchain } = builder::build(&directory, &target)?;
+            let Built { manifest, bytes, made_by } = builder::build(&directory, &target)?;
             if let Some(out) = out {
                 if let Some(folder) = out.parent() {
                     std::fs::create_dir_all(folder)?;
@@ -134,9 +143,10 @@ pub(super) async fn plugin(settings: Settings, command: PluginCommand) -> Result
                 })
                 .await?;
             }
-            println!("{} {} {} bytes ({toolchain:?})", manifest.name, sha256(&bytes), bytes.len());
+            println!("{} {} {} bytes ({made_by})", manifest.name, sha256(&bytes), bytes.len());
             Ok(Exit::Done)
         }
+        PluginCommand::Test(arguments) => plugin_test::test(settings, arguments).await,
         PluginCommand::Pin(arguments) => pin::pin(&settings, &arguments).await,
         PluginCommand::Use { name, whom } if whom.is_everybody() => pin::play(&settings, &name),
         PluginCommand::Use { name, whom } => trial::play_for(settings, &name, whom).await,

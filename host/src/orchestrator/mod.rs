@@ -1,6 +1,7 @@
 //! Carries out what the state machine decides. [`control`] is what people do with a project; a [`worker`] takes the steps that can be
 //! done and does them: [`step`] is one run of an agent and [`concluding`] what comes of it, [`judging`] decides whether what it wrote is good, [`delivering`] whether the
-//! whole is. [`quote`] says what all of it will cost, [`replay`] runs a recorded project again, [`trying`] compares plugins.
+//! whole is. [`quote`] says what all of it will cost, [`replay`] runs a recorded project again, [`rehearsal`] a plugin's
+//! cases, [`trying`] compares plugins.
 //! Every change of a project is one transaction, so that a process that dies anywhere goes on from the last one, and so does another one.
 
 mod concluding;
@@ -8,6 +9,7 @@ pub mod control;
 mod delivering;
 mod judging;
 pub mod quote;
+pub mod rehearsal;
 pub mod replay;
 mod step;
 pub mod trying;

@@ -316,7 +316,7 @@ fn attempt(step: &Step) -> u32 {
     }
 }
 
-fn export(step: &Step) -> Export {
+pub(super) fn export(step: &Step) -> Export {
     match step {
         Step::Elicit => Export::Elicit,
         Step::MakePlan => Export::MakePlan,

@@ -1,5 +1,6 @@
-//! From a plugin's source to a component: finds a wasm toolchain, builds the crate for `wasm32-unknown-unknown` and wraps the
-//! core module in process. The smallest sandbox is the one with nothing in it, so there is no WASI here.
+//! From a plugin's source to a component. A crate is built for `wasm32-unknown-unknown` with the toolchain that is found, and its core
+//! module wrapped in process; a folder with `package.json` builds itself with Node. The smallest sandbox is the one with nothing in it,
+//! so there is no WASI here.
 
 use super::PluginError;
 use super::manifest::PluginManifest;
@@ -17,6 +18,8 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library";
 const DEBIAN_LINKER: &str = "wasm-ld-22";
+/// What tells a plugin in JavaScript from a crate.
+const NODE_MANIFEST: &str = "package.json";
 /// Variables that a build may see; everything else, secrets above all, stays outside.
 const PASSED_VARIABLES: &[&str] = &[
     "PATH",
@@ -48,8 +51,27 @@ pub struct Built {
     pub manifest: PluginManifest,
     /// The component.
     pub bytes: Vec<u8>,
-    /// Which compiler made it.
-    pub toolchain: Toolchain,
+    /// What made it.
+    pub made_by: MadeBy,
+}
+
+/// What made a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeBy {
+    /// cargo, with this compiler.
+    Cargo(Toolchain),
+    /// The folder's own `npm run build`.
+    Npm,
+}
+
+impl std::fmt::Display for MadeBy {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            MadeBy::Cargo(Toolchain::Rustup) => "cargo, the rustup target",
+            MadeBy::Cargo(Toolchain::Debian) => "cargo, Debian's packages",
+            MadeBy::Npm => "npm",
+        })
+    }
 }
 
 /// Finds a toolchain, or says how to get one.
@@ -66,6 +88,10 @@ pub fn find_toolchain() -> Result<Toolchain, PluginError> {
 /// Builds the plugin in this directory.
 pub fn build(directory: &Path, target_directory: &Path) -> Result<Built, PluginError> {
     let manifest = PluginManifest::read(&directory.join("plugin.toml"))?;
+    if directory.join(NODE_MANIFEST).exists() {
+        let bytes = build_with_node(directory, target_directory, &manifest)?;
+        return Ok(Built { manifest, bytes, made_by: MadeBy::Npm });
+    }
     let toolchain = find_toolchain()?;
     let package = package_name(directory)?;
     let output = command(toolchain, directory, target_directory)
@@ -77,7 +103,44 @@ pub fn build(directory: &Path, target_directory: &Path) -> Result<Built, PluginE
     }
     let module = target_directory.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_")));
     let bytes = std::fs::read(&module).map_err(|error| PluginError::io(&module, error))?;
-    Ok(Built { manifest, bytes: componentize(&bytes)?, toolchain })
+    Ok(Built { manifest, bytes: componentize(&bytes)?, made_by: MadeBy::Cargo(toolchain) })
+}
+
+/// Installs what the lock names, where that has not been done, and has the folder build itself: `npm run build -- WORLD FILE`.
+fn build_with_node(directory: &Path, target_directory: &Path, manifest: &PluginManifest) -> Result<Vec<u8>, PluginError> {
+    if !which("npm") {
+        return Err(PluginError::Build("npm was not found; install Node.js 20 or newer, with npm, and build again".to_owned()));
+    }
+    if !is_installed(directory) {
+        // A package has no business running programs at its installation.
+        npm(directory, &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
+    }
+    std::fs::create_dir_all(target_directory).map_err(|error| PluginError::io(target_directory, error))?;
+    let file = target_directory.join(format!("{}.wasm", manifest.name));
+    npm(directory, &["run", "--silent", "build", "--", &manifest.world, &file.display().to_string()])?;
+    std::fs::read(&file).map_err(|error| PluginError::io(&file, error))
+}
+
+/// npm notes beside the packages what it installed; a lock that is newer has not been looked at.
+fn is_installed(directory: &Path) -> bool {
+    let changed = |path: &str| std::fs::metadata(directory.join(path)).and_then(|file| file.modified()).ok();
+    match (changed("package-lock.json"), changed("node_modules/.package-lock.json")) {
+        (Some(wanted), Some(installed)) => installed >= wanted,
+        _ => false,
+    }
+}
+
+fn npm(directory: &Path, arguments: &[&str]) -> Result<(), PluginError> {
+    let output = with_passed_variables(Command::new("npm"))
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .map_err(|error| PluginError::Build(format!("npm could not be started: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    Err(PluginError::Build(format!("`npm {}` failed in {}:\n{said}", arguments.join(" "), directory.display())))
 }
 
 /// Wraps a core module, with the contract that its bindings carry, into a component.
@@ -119,13 +182,8 @@ fn command(toolchain: Toolchain, directory: &Path, target_directory: &Path) -> C
         Toolchain::Rustup => Command::new("cargo"),
         Toolchain::Debian => Command::new(DEBIAN_CARGO),
     };
-    command.env_clear().current_dir(directory);
-    for name in PASSED_VARIABLES {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-    command.env("CARGO_TARGET_DIR", target_directory);
+    command = with_passed_variables(command);
+    command.current_dir(directory).env("CARGO_TARGET_DIR", target_directory);
     if toolchain == Toolchain::Debian {
         // The packaged compiler has no prebuilt standard library for this target, so cargo builds it from the packaged source.
         let path = std::env::var("PATH").unwrap_or_default();
@@ -136,6 +194,12 @@ fn command(toolchain: Toolchain, directory: &Path, target_directory: &Path) -> C
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER)
             .args(["-Z", "build-std=std,panic_abort"]);
     }
+    command
+}
+
+fn with_passed_variables(mut command: Command) -> Command {
+    command.env_clear();
+    command.envs(PASSED_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
 }
 

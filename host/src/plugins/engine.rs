@@ -8,18 +8,20 @@ use super::limits::{
 use std::path::Path;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// The engine of agents and indexers; compiled components are cached in this directory.
-pub fn for_agents(cache: &Path) -> Result<Engine, PluginError> {
-    build(cache, STACK_BYTES_MAX, || pool(AGENT_RUNS_MAX + INDEXER_RUNS_MAX, &Limits::default()))
+/// The engine of agents and indexers, for so many runs of agents at one time; compiled components are cached in this directory. A slot
+/// reserves address space for the largest component there may be, so a pool has an end; beyond it, slots are made when they are needed.
+pub fn for_agents(cache: &Path, runs: usize) -> Result<Engine, PluginError> {
+    let is_pooled = runs <= AGENT_RUNS_MAX;
+    build(cache, STACK_BYTES_MAX, is_pooled.then(|| pool(runs + INDEXER_RUNS_MAX, &Limits::default())))
 }
 
 /// The engine of runners, with a pool of its own, so that an agent that calls checks can't keep them from running.
 pub fn for_runners(cache: &Path) -> Result<Engine, PluginError> {
-    build(cache, RUNNER_STACK_BYTES_MAX, || pool(RUNNER_RUNS_MAX, &Limits::of_world("runner")))
+    build(cache, RUNNER_STACK_BYTES_MAX, Some(pool(RUNNER_RUNS_MAX, &Limits::of_world("runner"))))
 }
 
-fn build(cache: &Path, stack_bytes: usize, pool: impl FnOnce() -> PoolingAllocationConfig) -> Result<Engine, PluginError> {
-    let engine = Engine::new(&config(cache, stack_bytes, Some(pool()))?).or_else(|error| {
+fn build(cache: &Path, stack_bytes: usize, pool: Option<PoolingAllocationConfig>) -> Result<Engine, PluginError> {
+    let engine = Engine::new(&config(cache, stack_bytes, pool)?).or_else(|error| {
         // A machine with little address space can't reserve the pool; slots are then made when they are needed.
         tracing::warn!("instances are allocated on demand: {error:#}");
         Engine::new(&config(cache, stack_bytes, None).map_err(wasmtime::Error::from)?)

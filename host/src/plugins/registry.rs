@@ -5,7 +5,7 @@ use super::api::v0_1_0 as api;
 use super::engine;
 use super::imports::{Context, add_to_linker};
 use super::inspect;
-use super::limits::Limits;
+use super::limits::{AGENT_RUNS_MAX, Limits};
 use super::lock::{Pins, Stamp};
 use super::manifest::{Granted, OperatorEntry};
 use super::runner::Runner;
@@ -69,18 +69,23 @@ struct Current {
 impl Registry {
     /// Reads manifest and lock; plugins are compiled when they are first needed, and cached on disk.
     pub fn open(directory: &Path) -> Result<Registry, PluginError> {
+        Registry::open_for(directory, AGENT_RUNS_MAX)
+    }
+
+    /// As [`open`](Registry::open), with room for so many runs of agents at one time.
+    pub fn open_for(directory: &Path, runs: usize) -> Result<Registry, PluginError> {
         let stamp = Stamp::of(directory);
-        Registry::new(directory, Pins::read(directory)?, Some(stamp))
+        Registry::new(directory, Pins::read(directory)?, Some(stamp), runs)
     }
 
     /// With pins that nobody saved yet, to see whether they are any good.
     pub fn staged(directory: &Path, pins: Pins) -> Result<Registry, PluginError> {
-        Registry::new(directory, pins, None)
+        Registry::new(directory, pins, None, AGENT_RUNS_MAX)
     }
 
-    fn new(directory: &Path, pins: Pins, stamp: Option<Stamp>) -> Result<Registry, PluginError> {
+    fn new(directory: &Path, pins: Pins, stamp: Option<Stamp>, runs: usize) -> Result<Registry, PluginError> {
         let cache = directory.join("cache");
-        let (engine, runner_engine) = (engine::for_agents(&cache)?, engine::for_runners(&cache)?);
+        let (engine, runner_engine) = (engine::for_agents(&cache, runs)?, engine::for_runners(&cache)?);
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker).map_err(|error| PluginError::engine("host", &error))?;
         let current = Current { pins: Arc::new(pins), stamp, runners: BTreeMap::new(), loaded: BTreeMap::new() };

@@ -196,7 +196,8 @@ pub async fn index_file(plugin: &Loaded, context: Context, path: &str, text: &st
     }
 }
 
-fn prepare(plugin: &Loaded, context: Context) -> Result<Store<Context>, (wasmtime::Error, Box<Context>)> {
+/// A store in which every limit of the plugin is on. The context comes back where that can't be done.
+pub fn prepare(plugin: &Loaded, context: Context) -> Result<Store<Context>, (wasmtime::Error, Box<Context>)> {
     let mut store = Store::new(&plugin.engine, context);
     store.limiter(|context| &mut context.meter);
     store.epoch_deadline_async_yield_and_update(1);

@@ -13,19 +13,8 @@ macro_rules! embedded {
     ($($to:literal from $from:literal),* $(,)?) => { &[$(($to, include_str!(concat!("../../../", $from)))),*] };
 }
 
-/// What does not depend on the world. `{{…}}` is filled in.
-const COMMON: &[(&str, &str)] = embedded![
-    "Cargo.toml" from "plugins/templates/rust/Cargo.toml.template",
-    "README.md" from "plugins/templates/rust/README.md.template",
-    "sdk/Cargo.toml" from "plugins/templates/rust/sdk.Cargo.toml.template",
-];
-/// The SDK and the contract, as they are. The lock makes the first build the one that was tested.
-const VERBATIM: &[(&str, &str)] = embedded![
-    "Cargo.lock" from "Cargo.lock",
-    "sdk/src/fences.rs" from "plugins/sdk/src/fences.rs",
-    "sdk/src/model.rs" from "plugins/sdk/src/model.rs",
-    "sdk/src/template.rs" from "plugins/sdk/src/template.rs",
-    "sdk/src/words.rs" from "plugins/sdk/src/words.rs",
+/// The contract, which every plugin has beside it.
+const CONTRACT: Files = embedded![
     "sdk/wit/checks.wit" from "wit/v0.1.0/checks.wit",
     "sdk/wit/dialogue.wit" from "wit/v0.1.0/dialogue.wit",
     "sdk/wit/index.wit" from "wit/v0.1.0/index.wit",
@@ -37,31 +26,106 @@ const VERBATIM: &[(&str, &str)] = embedded![
     "sdk/wit/workspace.wit" from "wit/v0.1.0/workspace.wit",
     "sdk/wit/worlds.wit" from "wit/v0.1.0/worlds.wit",
 ];
-/// The SDK's root, which names the folder with the contract.
-const SDK_ROOT: &str = include_str!("../../../plugins/sdk/src/lib.rs");
-/// As the SDK names it here.
-const CONTRACT_HERE: &str = "../../wit/v0.1.0";
-/// For each world: its name, `plugin.toml`, `src/lib.rs`.
-const WORLDS: &[(&str, &str, &str)] = &[
-    (
-        "architect",
-        include_str!("../../../plugins/templates/rust/plugin.architect.toml.template"),
-        include_str!("../../../plugins/templates/rust/architect.rs"),
-    ),
-    (
-        "implementer",
-        include_str!("../../../plugins/templates/rust/plugin.implementer.toml.template"),
-        include_str!("../../../plugins/templates/rust/implementer.rs"),
-    ),
-    (
-        "indexer",
-        include_str!("../../../plugins/templates/rust/plugin.indexer.toml.template"),
-        include_str!("../../../plugins/templates/rust/indexer.rs"),
-    ),
-];
+/// The Rust SDK's root names the folder with the contract: so in this repository, and so in a plugin's folder.
+const CONTRACT_FOLDER: (&str, &str) = ("../../wit/v0.1.0", "wit");
+
+/// Paths in the plugin's folder and their texts.
+type Files = &'static [(&'static str, &'static str)];
+
+/// What a plugin is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    /// Small and fast: what the shipped plugins are written in.
+    Rust,
+    /// JavaScript, with its interpreter inside the component: 12 MB, and no build but Node's.
+    Js,
+}
+
+/// What a language offers.
+struct Template {
+    /// Files in which `{{…}}` is filled in.
+    filled: Files,
+    /// The SDK, and the lock that makes the first build the one that was tested.
+    verbatim: Files,
+    /// For each world the files that are filled in and those that are not.
+    worlds: &'static [(&'static str, Files, Files)],
+}
+
+const RUST: Template = Template {
+    filled: embedded![
+        "Cargo.toml" from "plugins/templates/rust/Cargo.toml.template",
+        "README.md" from "plugins/templates/rust/README.md.template",
+        "sdk/Cargo.toml" from "plugins/templates/rust/sdk.Cargo.toml.template",
+    ],
+    verbatim: embedded![
+        "Cargo.lock" from "Cargo.lock",
+        "sdk/src/fences.rs" from "plugins/sdk/src/fences.rs",
+        "sdk/src/lib.rs" from "plugins/sdk/src/lib.rs",
+        "sdk/src/model.rs" from "plugins/sdk/src/model.rs",
+        "sdk/src/template.rs" from "plugins/sdk/src/template.rs",
+        "sdk/src/words.rs" from "plugins/sdk/src/words.rs",
+    ],
+    worlds: &[
+        (
+            "architect",
+            embedded!["plugin.toml" from "plugins/templates/rust/plugin.architect.toml.template"],
+            embedded!["src/lib.rs" from "plugins/templates/rust/architect.rs", "cases/greeter.toml" from "plugins/templates/cases/architect.toml"],
+        ),
+        (
+            "implementer",
+            embedded!["plugin.toml" from "plugins/templates/rust/plugin.implementer.toml.template"],
+            embedded!["src/lib.rs" from "plugins/templates/rust/implementer.rs", "cases/hello.toml" from "plugins/templates/cases/implementer.toml"],
+        ),
+        (
+            "indexer",
+            embedded!["plugin.toml" from "plugins/templates/rust/plugin.indexer.toml.template"],
+            embedded!["src/lib.rs" from "plugins/templates/rust/indexer.rs"],
+        ),
+    ],
+};
+
+const JAVASCRIPT: Template = Template {
+    filled: embedded!["README.md" from "plugins/templates/javascript/README.md.template"],
+    verbatim: embedded![
+        ".gitignore" from "plugins/templates/javascript/gitignore",
+        "package.json" from "plugins/templates/javascript/package.json",
+        "package-lock.json" from "plugins/templates/javascript/package-lock.json",
+        "sdk/build.mjs" from "plugins/templates/javascript/sdk/build.mjs",
+        "sdk/conversation.js" from "plugins/templates/javascript/sdk/conversation.js",
+        "sdk/fences.js" from "plugins/templates/javascript/sdk/fences.js",
+        "sdk/words.js" from "plugins/templates/javascript/sdk/words.js",
+        "tests/sdk.test.js" from "plugins/templates/javascript/tests/sdk.test.js",
+    ],
+    worlds: &[
+        (
+            "architect",
+            embedded!["plugin.toml" from "plugins/templates/javascript/architect/plugin.toml.template"],
+            embedded![
+                "src/plugin.js" from "plugins/templates/javascript/architect/src/plugin.js",
+                "src/strategy.js" from "plugins/templates/javascript/architect/src/strategy.js",
+                "tests/strategy.test.js" from "plugins/templates/javascript/architect/tests/strategy.test.js",
+                "cases/greeter.toml" from "plugins/templates/cases/architect.toml",
+            ],
+        ),
+        (
+            "implementer",
+            embedded!["plugin.toml" from "plugins/templates/javascript/implementer/plugin.toml.template"],
+            embedded![
+                "src/plugin.js" from "plugins/templates/javascript/implementer/src/plugin.js",
+                "src/strategy.js" from "plugins/templates/javascript/implementer/src/strategy.js",
+                "tests/strategy.test.js" from "plugins/templates/javascript/implementer/tests/strategy.test.js",
+                "cases/hello.toml" from "plugins/templates/cases/implementer.toml",
+            ],
+        ),
+    ],
+};
 
 /// Makes the folder, which must not be there yet.
-pub fn scaffold(folder: &Path, name: &str, world: &str) -> Result<(), PluginError> {
+pub fn scaffold(folder: &Path, name: &str, world: &str, language: Language) -> Result<(), PluginError> {
+    let template = match language {
+        Language::Rust => &RUST,
+        Language::Js => &JAVASCRIPT,
+    };
     if name.is_empty()
         || name.len() > NAME_CHARS_MAX
         || !name.starts_with(|letter: char| letter.is_ascii_lowercase())
@@ -70,9 +134,12 @@ pub fn scaffold(folder: &Path, name: &str, world: &str) -> Result<(), PluginErro
         let why = format!("`{name}` is no plugin's name: small letters, digits and `-`, a letter first, at most {NAME_CHARS_MAX} of them");
         return Err(PluginError::Build(why));
     }
-    let Some((_, manifest, source)) = WORLDS.iter().find(|(known, ..)| *known == world) else {
-        let known: Vec<&str> = WORLDS.iter().map(|(known, ..)| *known).collect();
-        return Err(PluginError::Build(format!("there is no template for the world `{world}`; there are {}", known.join(", "))));
+    let Some((_, filled, verbatim)) = template.worlds.iter().find(|(known, ..)| *known == world) else {
+        let known: Vec<&str> = template.worlds.iter().map(|(known, ..)| *known).collect();
+        return Err(PluginError::Build(format!(
+            "there is no template for the world `{world}` in this language; there are {}",
+            known.join(", ")
+        )));
     };
     if folder.exists() {
         return Err(PluginError::Build(format!("{} is there already; choose another folder", folder.display())));
@@ -80,13 +147,13 @@ pub fn scaffold(folder: &Path, name: &str, world: &str) -> Result<(), PluginErro
     let api = VERSIONS.last().copied().unwrap_or_default();
     let values = [("{{name}}", name), ("{{world}}", world), ("{{api}}", api), ("{{version}}", env!("CARGO_PKG_VERSION"))];
     let fill = |text: &str| values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
-    for (path, text) in COMMON.iter().chain(&[("plugin.toml", *manifest)]) {
+    for (path, text) in template.filled.iter().chain(*filled) {
         write(&folder.join(path), &fill(text))?;
     }
-    for (path, text) in VERBATIM.iter().chain(&[("src/lib.rs", *source)]) {
-        write(&folder.join(path), text)?;
+    for (path, text) in template.verbatim.iter().chain(*verbatim).chain(CONTRACT) {
+        write(&folder.join(path), &text.replace(CONTRACT_FOLDER.0, CONTRACT_FOLDER.1))?;
     }
-    write(&folder.join("sdk/src/lib.rs"), &SDK_ROOT.replace(CONTRACT_HERE, "wit"))
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), PluginError> {
@@ -103,36 +170,52 @@ mod tests {
     fn what_can_not_be_made_is_told_with_what_can() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path().join("x");
-        for (name, world, words) in [
-            ("", "implementer", "no plugin's name"),
-            ("Mine", "implementer", "no plugin's name"),
-            ("../x", "implementer", "no plugin's name"),
-            ("x", "runner", "there are architect, implementer, indexer"),
+        for (name, world, language, words) in [
+            ("", "implementer", Language::Rust, "no plugin's name"),
+            ("Mine", "implementer", Language::Js, "no plugin's name"),
+            ("../x", "implementer", Language::Rust, "no plugin's name"),
+            ("x", "runner", Language::Rust, "there are architect, implementer, indexer"),
+            ("x", "indexer", Language::Js, "there are architect, implementer"),
         ] {
-            assert!(scaffold(&at, name, world).expect_err("refused").to_string().contains(words), "{name} {world}");
+            let refused = scaffold(&at, name, world, language).expect_err("refused").to_string();
+            assert!(refused.contains(words), "{name} {world}: {refused}");
         }
         assert!(!at.exists());
-        assert!(scaffold(folder.path(), "x", "indexer").expect_err("refused").to_string().contains("is there already"));
+        let refused = scaffold(folder.path(), "x", "indexer", Language::Rust).expect_err("refused").to_string();
+        assert!(refused.contains("is there already"));
     }
 
     #[test]
     fn every_file_of_sdk_and_contract_goes_along_and_nothing_is_left_to_fill_in() {
         let folder = tempfile::tempdir().expect("a folder");
-        let at = folder.path().join("mine");
-        scaffold(&at, "mine", "implementer").expect("a plugin");
-        let names = |path: &Path| -> Vec<String> {
-            let mut names: Vec<String> = std::fs::read_dir(path)
-                .expect("a folder")
-                .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-                .collect();
-            names.sort();
-            names
-        };
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        assert_eq!(names(&at.join("sdk/src")), names(&root.join("plugins/sdk/src")));
-        assert_eq!(names(&at.join("sdk/wit")), names(&root.join("wit/v0.1.0")));
-        for path in ["Cargo.toml", "plugin.toml", "README.md", "sdk/Cargo.toml"] {
-            assert!(!std::fs::read_to_string(at.join(path)).expect("it is there").contains("{{"), "{path}");
+        for (language, sdk, filled) in [
+            (
+                Language::Rust,
+                [("sdk/src", "plugins/sdk/src")].as_slice(),
+                ["Cargo.toml", "plugin.toml", "README.md", "sdk/Cargo.toml"].as_slice(),
+            ),
+            (
+                Language::Js,
+                &[("sdk", "plugins/templates/javascript/sdk"), ("tests", "plugins/templates/javascript/tests")],
+                &["plugin.toml", "README.md"],
+            ),
+        ] {
+            let at = folder.path().join(format!("{language:?}"));
+            scaffold(&at, "mine", "implementer", language).expect("a plugin");
+            for (here, there) in sdk.iter().chain(&[("sdk/wit", "wit/v0.1.0")]) {
+                for name in names(&root.join(there)) {
+                    assert!(at.join(here).join(&name).exists(), "{language:?}: {there}/{name} does not go along");
+                }
+            }
+            for path in filled {
+                assert!(!std::fs::read_to_string(at.join(path)).expect("it is there").contains("{{"), "{path}");
+            }
         }
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry"));
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! A recorded run: what the agents asked a model and what it answered. Replayed by a loopback server through the real HTTP
 //! dialect, so that somebody without a model sees the whole path at work. A replay never invents an answer: a request that is not
-//! in the recording fails with the first line that differs.
+//! in the recording fails with the first line that differs. A [`script`] is what the same server says in a plugin's case.
 
+pub mod script;
 pub mod server;
 
 use crate::workspace::sha256;

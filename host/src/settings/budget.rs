@@ -5,7 +5,7 @@ use crate::ledger::{NanoUsd, UserLimits};
 use serde::{Deserialize, Serialize};
 
 /// How much may be spent, in credits (1 credit = 0.001 US dollars).
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSettings {
     /// `ATELIER_DEFAULT_GRANT`: what a new user gets. Default 10000.

@@ -70,7 +70,7 @@ const NUMBERS: &[&str] = &["_s", "_percent", "_per_project", "parallel_tasks", "
 const LEASE_S: RangeInclusive<u64> = 2..=600;
 
 /// Everything that can be set.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// `ATELIER_DATA_DIR`: where the database, the pinned plugins and the compile cache live. Default `.atelier`.

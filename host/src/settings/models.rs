@@ -18,7 +18,7 @@ const FIRST_BYTE_TIMEOUT_S: u64 = 300;
 const IDLE_TIMEOUT_S: u64 = 60;
 
 /// The model server of the quick path; further ones are `[providers.NAME]`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSettings {
     /// `ATELIER_MODEL_URL`: the base URL of the server, such as `http://127.0.0.1:11434/v1`. No default.
@@ -89,7 +89,7 @@ pub enum Models {
 }
 
 /// A price in the settings file, in US dollars for a million tokens.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSetting {
     /// Uncached input.

@@ -14,7 +14,7 @@ const STARS_MAX: i64 = 10_000;
 const OFFERS_MAX: usize = 8;
 
 /// The Telegram bot.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelegramSettings {
     /// `ATELIER_TELEGRAM_TOKEN`: what @BotFather gave; without it there is no bot.

@@ -7,43 +7,70 @@ use teloxide_core::types::{ChatKind, ChatMemberKind, Message, MessageKind, Publi
 
 /// What somebody did.
 #[derive(Debug)]
-pub(super) struct Said {
-    pub(super) user: i64,
-    pub(super) language: String,
+pub struct Said {
+    /// The person's number; 0 where it is about no person.
+    pub user: i64,
+    /// The language of the person's app, such as `de`; empty where Telegram does not tell.
+    pub language: String,
     /// Whether others listen.
-    pub(super) is_group: bool,
-    pub(super) deed: Deed,
+    pub is_group: bool,
+    /// What it was.
+    pub deed: Deed,
 }
 
 /// What it was.
 #[derive(Debug)]
-pub(super) enum Deed {
+pub enum Deed {
     /// Words or the like; and the number of the bot's message that they answer.
     Spoke(Heard, Option<i64>),
     /// A file with words, to be fetched.
-    Handed { file: String, name: String, size: u64, words: String, reply_to: Option<i64> },
-    /// A button: the query to answer, the button's name, the message's number.
-    Pressed { query: String, name: String, message: Option<i64> },
+    Handed {
+        /// Its id.
+        file: String,
+        /// What it is called.
+        name: String,
+        /// In bytes, as Telegram says.
+        size: u64,
+        /// What was said with it.
+        words: String,
+        /// The number of the bot's message that it answers.
+        reply_to: Option<i64>,
+    },
+    /// A button.
+    Pressed {
+        /// The query to answer.
+        query: String,
+        /// The button's name.
+        name: String,
+        /// The number of the message that has it.
+        message: Option<i64>,
+    },
     /// It was paid.
     Paid(Paid),
     /// Telegram gave the Stars of this charge back.
     Returned(String),
     /// The chat takes messages, or takes none any more.
-    Presence { takes_messages: bool },
+    Presence {
+        /// Whether it takes them.
+        takes_messages: bool,
+    },
     /// The group has another number now.
     Moved(i64),
 }
 
 /// A payment as Telegram tells it.
 #[derive(Debug)]
-pub(super) struct Paid {
-    pub(super) charge: String,
-    pub(super) invoice: String,
-    pub(super) stars: i64,
+pub struct Paid {
+    /// Telegram's name of the payment.
+    pub charge: String,
+    /// Our name of the invoice.
+    pub invoice: String,
+    /// How much.
+    pub stars: i64,
 }
 
 /// Reads an update; `None` where it is nothing to us.
-pub(super) fn said(me: &Me, update: Update) -> Option<Said> {
+pub fn said(me: &Me, update: Update) -> Option<Said> {
     match update.kind {
         UpdateKind::Message(message) => {
             if let Some(to) = message.migrate_to_chat_id() {

@@ -8,7 +8,7 @@ mod carry_out;
 mod desk;
 mod documents;
 mod follow;
-mod incoming;
+pub mod incoming;
 mod letters;
 mod operate;
 mod outbox;
@@ -51,9 +51,11 @@ pub struct Bot {
 
 /// What Telegram calls the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Me {
-    id: i64,
-    name: String,
+pub struct Me {
+    /// Its number.
+    pub id: i64,
+    /// Its name, without `@`.
+    pub name: String,
 }
 
 /// Why no more updates come.

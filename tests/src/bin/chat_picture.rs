@@ -2,11 +2,13 @@
 //! checks are the real ones; the model's answers come from the recording that `make demo` replays.
 
 use anyhow::{Context, Result, bail, ensure};
-use atelier_host::recording::{Recording, SHIPPED, server};
+use atelier_host::recording::server::{self, Source};
+use atelier_host::recording::{Recording, SHIPPED};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::time::Duration;
 use telegram_double::{Options, Shown, TelegramServer};
 use tests::home::Home;
@@ -45,7 +47,7 @@ async fn picture() -> Result<PathBuf> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.context("open a port on loopback")?;
     let url = format!("http://{}/v1", listener.local_addr()?);
     let (idea, answers, price) = (recording.idea.clone(), recording.answers.clone(), recording.price.clone());
-    let served = tokio::spawn(server::serve(recording, listener));
+    let served = tokio::spawn(server::serve(Source::Recording(Arc::new(recording)), listener));
     let (slow, url) = slowed(url).await?;
     let telegram = TelegramServer::start(Options::default()).await;
     let mut home = Home::with_runners();

@@ -36,6 +36,7 @@ const CALLS_AFTER_LIMIT_MAX: u32 = 1_000;
 
 /// What a run is about; see `wit/v0.1.0/job.wit`. It is stored with the run, so that a replay gets the same.
 #[derive(Clone, Debug, Default, Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Job {
     /// The user's idea.
     pub idea: String,
@@ -62,10 +63,8 @@ pub struct Job {
     /// The operator's settings for the plugin.
     pub settings: Vec<(String, String)>,
     /// The brief before the change that is asked for.
-    #[serde(default)]
     pub previous_brief: Option<Brief>,
     /// What the user wants changed.
-    #[serde(default)]
     pub change_request: Option<String>,
 }
 

@@ -1,0 +1,69 @@
+//! A plugin's cases: `atelier plugin test` runs it under the real host with a model that speaks from a file, and says what is not as it should be.
+
+use tests::home::Home;
+use tests::program::{Ended, atelier};
+use tests::target;
+
+const NOWHERE: &str = "http://127.0.0.1:9/v1";
+const CASE: &str = "cases/greeter.toml";
+
+/// The folder of an architect in JavaScript with this case, and the command that tests it with the component that is there.
+fn test(home: &Home, change: impl FnOnce(String) -> String) -> Ended {
+    let name = "architect-javascript";
+    let folder = target().join("tools/examples").join(name);
+    let case = home.beside("greeter.toml");
+    let text = std::fs::read_to_string(folder.join(CASE)).expect("its case; `make examples` makes it");
+    std::fs::write(&case, change(text)).expect("written");
+    let component = target().join("plugins").join(format!("{name}.wasm"));
+    let words = ["plugin", "test", &folder.display().to_string(), "--component", &component.display().to_string(), "--case"];
+    let words: Vec<&str> = words.into_iter().collect();
+    atelier(home, NOWHERE, &[words.as_slice(), &[&case.display().to_string()]].concat())
+}
+
+#[test]
+fn a_case_shows_what_a_plugin_does_and_takes_and_that_it_repeats() {
+    let home = Home::empty();
+    let ended = test(&home, |case| case);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    for words in ["good greeter: returned", "2 host calls", "2 model calls", "credits charged", "replayed: the same", "1 of 1 cases"] {
+        assert!(ended.out.contains(words), "{words}: {}", ended.out);
+    }
+    assert!(!home.data().join("plugins.lock").exists(), "nothing was pinned");
+}
+
+#[test]
+fn what_is_not_as_expected_is_said() {
+    let home = Home::empty();
+    let ended = test(&home, |case| case.replace("returns = \"It says good-bye.\"", "returns = \"It sings.\""));
+    assert_eq!(ended.code, Some(4), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("it should return something with `It sings.`"), "{}", ended.out);
+    let ended = test(&home, |case| case.replace("\"What a nice idea!\",", "").replace("\", \"there is no line `requirement: …`", ""));
+    assert_eq!(ended.code, Some(0), "one reply is enough for one that can be read: {}{}", ended.out, ended.err);
+    let ended = test(&home, |case| case.replace("\"What a nice idea!\",", "\"What?\", \"What a nice idea!\","));
+    assert_eq!(ended.code, Some(4), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("gave up") && ended.out.contains("1 of 3 replies were not asked for"), "{}", ended.out);
+    let ended =
+        test(&home, |case| case.replace("\nreplies = [\n    \"What a nice idea!\",", "\nanswers = [").replace("asks = ", "asks = []\n# "));
+    assert!(
+        ended.code == Some(4) && ended.out.contains("it should return"),
+        "without a reply the model is silent: {}{}",
+        ended.out,
+        ended.err
+    );
+}
+
+#[test]
+fn a_case_that_is_none_is_told_with_what_would_be_one() {
+    let home = Home::empty();
+    for (from, to, words) in [
+        ("export = \"elicit\"", "export = \"sing\"", "there are elicit, make-plan, verify and implement"),
+        ("export = \"elicit\"", "export = \"verify\"", "needs a [job.task]"),
+        ("idea = ", "tune = ", "a job has no `tune`"),
+        ("[expect]", "[hope]", "unknown field `hope`"),
+    ] {
+        let ended = test(&home, |case| case.replace(from, to));
+        assert!(ended.code == Some(2) && ended.err.contains(words), "{words}: {:?} {}", ended.code, ended.err);
+    }
+    let ended = atelier(&home, NOWHERE, &["plugin", "test", &home.beside("").display().to_string()]);
+    assert!(ended.code == Some(2) && ended.err.contains("there is no case in"), "{:?} {}", ended.code, ended.err);
+}

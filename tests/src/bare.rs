@@ -1,0 +1,101 @@
+//! A bare wasmtime program: the same components, with the imports that they will call and nothing around them. No limit, no meter, no
+//! journal. Benchmarks stand Atelier beside it.
+
+use anyhow::anyhow;
+use atelier_host::plugins::api::v0_1_0::{architect, indexer, types, workspace};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+
+/// The indexer.
+pub struct Indexer {
+    engine: Engine,
+    pre: indexer::IndexerPre<()>,
+}
+
+impl Indexer {
+    /// Compiles it.
+    pub fn new(engine: &Engine, bytes: &[u8]) -> anyhow::Result<Indexer> {
+        let component = Component::from_binary(engine, bytes).map_err(plain)?;
+        let mut linker = Linker::<()>::new(engine);
+        linker.define_unknown_imports_as_traps(&component).map_err(plain)?;
+        let pre = linker.instantiate_pre(&component).map_err(plain)?;
+        Ok(Indexer { engine: engine.clone(), pre: indexer::IndexerPre::new(pre).map_err(plain)? })
+    }
+
+    /// One call in a fresh instance.
+    pub async fn index(&self, text: &str) -> anyhow::Result<()> {
+        let mut store = Store::new(&self.engine, ());
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(plain)?;
+        instance.call_index_file(&mut store, "a.py", text).await.map_err(plain)?;
+        Ok(())
+    }
+}
+
+/// An architect. Its idea is what the benchmark gives it.
+pub struct Architect {
+    engine: Engine,
+    pre: architect::ArchitectPre<()>,
+}
+
+impl Architect {
+    /// Compiles it; `idea` is what it will be told.
+    pub fn new(engine: &Engine, bytes: &[u8], idea: &str) -> anyhow::Result<Architect> {
+        let component = Component::from_binary(engine, bytes).map_err(plain)?;
+        let mut linker = Linker::<()>::new(engine);
+        linker.define_unknown_imports_as_traps(&component).map_err(plain)?;
+        linker.allow_shadowing(true);
+        answer(&mut linker, idea.to_owned()).map_err(plain)?;
+        let pre = linker.instantiate_pre(&component).map_err(plain)?;
+        Ok(Architect { engine: engine.clone(), pre: architect::ArchitectPre::new(pre).map_err(plain)? })
+    }
+
+    /// `verify`, in a fresh instance. What it returns is not looked at.
+    pub async fn verify(&self) -> anyhow::Result<()> {
+        let (mut store, instance) = self.instance().await?;
+        let _ = instance.call_verify(&mut store).await.map_err(plain)?;
+        Ok(())
+    }
+
+    /// `elicit`, in a fresh instance. What it returns is not looked at.
+    pub async fn elicit(&self) -> anyhow::Result<()> {
+        let (mut store, instance) = self.instance().await?;
+        let _ = instance.call_elicit(&mut store).await.map_err(plain)?;
+        Ok(())
+    }
+
+    /// An instance that goes on living.
+    pub async fn instance(&self) -> anyhow::Result<(Store<()>, architect::Architect)> {
+        let mut store = Store::new(&self.engine, ());
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(plain)?;
+        Ok((store, instance))
+    }
+
+    /// `verify`, in an instance that lets others work at each tick of the engine's epoch.
+    pub async fn verify_in_turns(&self) -> anyhow::Result<()> {
+        let mut store = Store::new(&self.engine, ());
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(plain)?;
+        let _ = instance.call_verify(&mut store).await.map_err(plain)?;
+        Ok(())
+    }
+}
+
+/// The imports that the guests of benchmarks call, each with the shortest answer that is of use.
+fn answer(linker: &mut Linker<()>, idea: String) -> wasmtime::Result<()> {
+    let mut host = linker.instance("atelier:agent/job@0.1.0")?;
+    host.func_wrap("idea", move |_, (): ()| Ok((idea.clone(),)))?;
+    host.func_wrap("attempt", |_, (): ()| Ok((1_u32,)))?;
+    host.func_wrap("results", |_, (): ()| Ok((Vec::<types::CheckResult>::new(),)))?;
+    let mut host = linker.instance("atelier:agent/workspace@0.1.0")?;
+    host.func_wrap("list-files", |_, (_,): (Option<String>,)| {
+        Ok((Ok::<_, types::Refusal>(workspace::Page { entries: Vec::new(), next: None }),))
+    })?;
+    host.func_wrap("read", |_, (_,): (String,)| Ok((Ok::<_, types::Refusal>("x".repeat(1_000)),)))?;
+    Ok(())
+}
+
+/// wasmtime's errors are of a kind of their own.
+pub fn plain(error: wasmtime::Error) -> anyhow::Error {
+    anyhow!("{error:#}")
+}
