@@ -6,7 +6,7 @@ CARGO ?= cargo
 ATELIER := target/debug/atelier
 PLUGINS := architect implementer indexer
 RUNNERS := target/plugins/runner-python.wasm target/plugins/runner-javascript.wasm
-EXAMPLES := target/plugins/architect-javascript.wasm target/plugins/implementer-javascript.wasm
+EXAMPLES := $(foreach language,javascript python,target/plugins/architect-$(language).wasm target/plugins/implementer-$(language).wasm)
 OUT ?= out
 IDEA ?= A command-line tool that counts how often each word occurs in a text
 DATA_DIR ?= .atelier
@@ -34,7 +34,8 @@ test: plugins guests examples postgres
 	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram:: payments webhook handed_over
 	python3 -m unittest discover -q -s plugins/runner-python/tests
 	cd target/tools/javascript && node --test tests/
-	for example in $(EXAMPLES:target/plugins/%.wasm=%); do (cd target/tools/examples/$$example && npm test --silent) || exit 1; done
+	for example in $(filter %-javascript,$(EXAMPLES:target/plugins/%.wasm=%)); do (cd target/tools/examples/$$example && npm test --silent) || exit 1; done
+	for example in $(filter %-python,$(EXAMPLES:target/plugins/%.wasm=%)); do (cd target/tools/examples/$$example && PYTHONPATH=src:sdk python3 -m unittest discover -q tests) || exit 1; done
 
 ## kill -9 at random instants over real runs: make torture [KILLS=200] [STORE=sqlite|postgres].
 torture: plugins postgres
@@ -143,14 +144,23 @@ target/plugins/runner-javascript.wasm: $(shell find plugins/runner-javascript -t
 	@echo "building $@ (ten seconds)"
 	@cd target/tools/javascript && node build.mjs $(CURDIR)/wit/v0.1.0/runner.wit $(CURDIR)/$@
 
-## Agents in JavaScript, as `atelier plugin new --lang js` makes them.
+## Agents in JavaScript and Python, as `atelier plugin new --lang` makes them.
 examples: $(ATELIER) $(EXAMPLES)
 
-target/plugins/%-javascript.wasm: $(shell find plugins/templates/javascript -type f) $(wildcard wit/v0.1.0/*.wit) host/src/plugins/scaffold.rs | target/plugins/runner-javascript.wasm
-	@rm -rf target/tools/examples/$*-javascript && mkdir -p target/tools/examples
-	@echo "building $@ with the packages of plugins/templates/javascript/package-lock.json (half a minute)"
-	@$(ATELIER) plugin new $*-javascript --world $* --lang js --in target/tools/examples 2>/dev/null
-	@$(ATELIER) --data-dir target/guests-data plugin build target/tools/examples/$*-javascript --out $@ --target-dir target/wasm
+# Of a world ($*) and a language: the folder is made anew, and built with what its own lock names.
+define example
+	@rm -rf target/tools/examples/$*-$(1) && mkdir -p target/tools/examples
+	@echo "building $@ with the packages that its lock names (half a minute)"
+	@$(ATELIER) plugin new $*-$(1) --world $* --lang $(2) --in target/tools/examples 2>/dev/null
+	@$(ATELIER) --data-dir target/guests-data plugin build target/tools/examples/$*-$(1) --out $@ --target-dir target/wasm
+endef
+
+# The runners' rules install node, npm and venv where they are missing.
+target/plugins/%-javascript.wasm: $(shell find plugins/templates/javascript plugins/templates/cases -type f) $(wildcard wit/v0.1.0/*.wit) | target/plugins/runner-javascript.wasm
+	$(call example,javascript,js)
+
+target/plugins/%-python.wasm: $(shell find plugins/templates/python plugins/templates/cases -type f -not -path '*/__pycache__/*') $(wildcard wit/v0.1.0/*.wit) | target/plugins/runner-python.wasm
+	$(call example,python,python)
 
 guests: toolchain $(ATELIER)
 	@$(ATELIER) --data-dir target/guests-data plugin build tests/guests --out target/plugins/guest.wasm

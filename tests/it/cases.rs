@@ -15,9 +15,8 @@ fn test(home: &Home, change: impl FnOnce(String) -> String) -> Ended {
     let text = std::fs::read_to_string(folder.join(CASE)).expect("its case; `make examples` makes it");
     std::fs::write(&case, change(text)).expect("written");
     let component = target().join("plugins").join(format!("{name}.wasm"));
-    let words = ["plugin", "test", &folder.display().to_string(), "--component", &component.display().to_string(), "--case"];
-    let words: Vec<&str> = words.into_iter().collect();
-    atelier(home, NOWHERE, &[words.as_slice(), &[&case.display().to_string()]].concat())
+    let [folder, component, case] = [folder, component, case].map(|path| path.display().to_string());
+    atelier(home, NOWHERE, &["plugin", "test", &folder, "--component", &component, "--case", &case])
 }
 
 #[test]
@@ -29,6 +28,17 @@ fn a_case_shows_what_a_plugin_does_and_takes_and_that_it_repeats() {
         assert!(ended.out.contains(words), "{words}: {}", ended.out);
     }
     assert!(!home.data().join("plugins.lock").exists(), "nothing was pinned");
+}
+
+#[test]
+fn the_case_of_a_plugin_in_python_comes_out_too() {
+    let home = Home::empty();
+    let name = "implementer-python";
+    let folder = target().join("tools/examples").join(name).display().to_string();
+    let component = target().join("plugins").join(format!("{name}.wasm")).display().to_string();
+    let ended = atelier(&home, NOWHERE, &["plugin", "test", &folder, "--component", &component]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("good hello") && ended.out.contains("2 model calls"), "{}", ended.out);
 }
 
 #[test]

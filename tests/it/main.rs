@@ -11,7 +11,7 @@ mod faults;
 mod guide;
 mod handed_over;
 mod hostile;
-mod javascript;
+mod languages;
 mod ledger;
 mod ledger_model;
 mod letters;

@@ -3,8 +3,9 @@
 
 use anyhow::anyhow;
 use atelier_host::plugins::api::v0_1_0::{architect, indexer, types, workspace};
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// The indexer.
 pub struct Indexer {
@@ -31,19 +32,31 @@ impl Indexer {
     }
 }
 
+/// WASI as it comes, for an interpreter that asks for it.
+#[derive(Default)]
+pub struct Wasi(Option<(WasiCtx, ResourceTable)>);
+
+impl WasiView for Wasi {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (ctx, table) = self.0.get_or_insert_with(|| (WasiCtx::builder().build(), ResourceTable::new()));
+        WasiCtxView { ctx, table }
+    }
+}
+
 /// An architect. Its idea is what the benchmark gives it.
 pub struct Architect {
     engine: Engine,
-    pre: architect::ArchitectPre<()>,
+    pre: architect::ArchitectPre<Wasi>,
 }
 
 impl Architect {
     /// Compiles it; `idea` is what it will be told.
     pub fn new(engine: &Engine, bytes: &[u8], idea: &str) -> anyhow::Result<Architect> {
         let component = Component::from_binary(engine, bytes).map_err(plain)?;
-        let mut linker = Linker::<()>::new(engine);
+        let mut linker = Linker::<Wasi>::new(engine);
         linker.define_unknown_imports_as_traps(&component).map_err(plain)?;
         linker.allow_shadowing(true);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
         answer(&mut linker, idea.to_owned()).map_err(plain)?;
         let pre = linker.instantiate_pre(&component).map_err(plain)?;
         Ok(Architect { engine: engine.clone(), pre: architect::ArchitectPre::new(pre).map_err(plain)? })
@@ -64,15 +77,15 @@ impl Architect {
     }
 
     /// An instance that goes on living.
-    pub async fn instance(&self) -> anyhow::Result<(Store<()>, architect::Architect)> {
-        let mut store = Store::new(&self.engine, ());
+    pub async fn instance(&self) -> anyhow::Result<(Store<Wasi>, architect::Architect)> {
+        let mut store = Store::new(&self.engine, Wasi::default());
         let instance = self.pre.instantiate_async(&mut store).await.map_err(plain)?;
         Ok((store, instance))
     }
 
     /// `verify`, in an instance that lets others work at each tick of the engine's epoch.
     pub async fn verify_in_turns(&self) -> anyhow::Result<()> {
-        let mut store = Store::new(&self.engine, ());
+        let mut store = Store::new(&self.engine, Wasi::default());
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         let instance = self.pre.instantiate_async(&mut store).await.map_err(plain)?;
@@ -82,7 +95,7 @@ impl Architect {
 }
 
 /// The imports that the guests of benchmarks call, each with the shortest answer that is of use.
-fn answer(linker: &mut Linker<()>, idea: String) -> wasmtime::Result<()> {
+fn answer(linker: &mut Linker<Wasi>, idea: String) -> wasmtime::Result<()> {
     let mut host = linker.instance("atelier:agent/job@0.1.0")?;
     host.func_wrap("idea", move |_, (): ()| Ok((idea.clone(),)))?;
     host.func_wrap("attempt", |_, (): ()| Ok((1_u32,)))?;

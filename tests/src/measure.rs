@@ -9,7 +9,7 @@ const ROUNDS: usize = 15;
 /// One row of a benchmark's table.
 pub struct Line {
     /// What is done.
-    pub name: &'static str,
+    pub name: String,
     /// By a bare program, where there is one.
     pub bare: Option<Duration>,
     /// By Atelier.
@@ -21,14 +21,14 @@ pub struct Line {
 /// Prints the table and a last line of figures; says whether every target is met.
 pub fn show(title: &str, lines: &[Line]) -> bool {
     let micros = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
-    println!("{:<46} {:>14} {:>14} {:>8}", "", "bare", "atelier", "ratio");
+    println!("{:<54} {:>14} {:>14} {:>8}", "", "bare", "atelier", "ratio");
     let mut figures = Vec::new();
     for line in lines {
         let ratio = line.bare.map(|bare| line.ours.as_secs_f64() / bare.as_secs_f64());
         let shown = ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         let bare = line.bare.map_or("-".to_owned(), micros);
         let mark = if line.good { "" } else { "  TARGET MISSED" };
-        println!("{:<46} {bare:>14} {:>14} {shown:>8}{mark}", line.name, micros(line.ours));
+        println!("{:<54} {bare:>14} {:>14} {shown:>8}{mark}", line.name, micros(line.ours));
         figures.push(format!("{}={}", line.name.replace([' ', ','], "_"), ratio.map_or(micros(line.ours), |ratio| format!("{ratio:.2}x"))));
     }
     println!("{title} {}", figures.join(" "));
@@ -37,7 +37,7 @@ pub fn show(title: &str, lines: &[Line]) -> bool {
 
 /// Both sides in turn, round by round, so that a slow moment of the machine hits both. Good where ours is at most `ratio_max` of bare.
 pub async fn pair<A, B>(
-    name: &'static str,
+    name: impl Into<String>,
     ratio_max: f64,
     batch: u32,
     mut bare: impl FnMut() -> A,
@@ -53,7 +53,7 @@ where
         our_times.push(timed(batch, &mut ours).await?);
     }
     let (bare, ours) = (middle(bare_times), middle(our_times));
-    Ok(Line { name, bare: Some(bare), ours, good: ours.as_secs_f64() <= bare.as_secs_f64() * ratio_max })
+    Ok(Line { name: name.into(), bare: Some(bare), ours, good: ours.as_secs_f64() <= bare.as_secs_f64() * ratio_max })
 }
 
 /// One side alone.

@@ -33,7 +33,7 @@ pub(super) enum PluginCommand {
     },
     /// Build the plugin in a folder and print its digest
     Build {
-        /// The folder with `plugin.toml`, and `Cargo.toml` or `package.json`
+        /// The folder with `plugin.toml`, and `Cargo.toml`, `package.json` or `requirements.txt`
         directory: PathBuf,
         /// Where the component goes
         #[arg(long, value_name = "FILE")]
@@ -123,6 +123,7 @@ pub(super) async fn plugin(settings: Settings, command: PluginCommand) -> Result
             let test = match lang {
                 Language::Rust => "cargo test",
                 Language::Js => "npm test",
+                Language::Python => "PYTHONPATH=src:sdk python3 -m unittest discover tests",
             };
             eprintln!("Next: cd {} && {test} && atelier plugin build . --pin", folder.display());
             Ok(Exit::Done)

@@ -1,6 +1,6 @@
 //! From a plugin's source to a component. A crate is built for `wasm32-unknown-unknown` with the toolchain that is found, and its core
-//! module wrapped in process; a folder with `package.json` builds itself with Node. The smallest sandbox is the one with nothing in it,
-//! so there is no WASI here.
+//! module wrapped in process; a folder with `package.json` builds itself with Node, one with `requirements.txt` is built by componentize-py.
+//! What a build installs is what a lock names, and nothing that is installed runs programs of its own.
 
 use super::PluginError;
 use super::manifest::PluginManifest;
@@ -20,6 +20,10 @@ const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library";
 const DEBIAN_LINKER: &str = "wasm-ld-22";
 /// What tells a plugin in JavaScript from a crate.
 const NODE_MANIFEST: &str = "package.json";
+/// And one in Python.
+const PYTHON_MANIFEST: &str = "requirements.txt";
+/// Where its packages are.
+const PYTHON_FOLDER: &str = ".venv";
 /// Variables that a build may see; everything else, secrets above all, stays outside.
 const PASSED_VARIABLES: &[&str] = &[
     "PATH",
@@ -62,6 +66,8 @@ pub enum MadeBy {
     Cargo(Toolchain),
     /// The folder's own `npm run build`.
     Npm,
+    /// componentize-py, as `requirements.txt` names it.
+    ComponentizePy,
 }
 
 impl std::fmt::Display for MadeBy {
@@ -70,6 +76,7 @@ impl std::fmt::Display for MadeBy {
             MadeBy::Cargo(Toolchain::Rustup) => "cargo, the rustup target",
             MadeBy::Cargo(Toolchain::Debian) => "cargo, Debian's packages",
             MadeBy::Npm => "npm",
+            MadeBy::ComponentizePy => "componentize-py",
         })
     }
 }
@@ -92,6 +99,10 @@ pub fn build(directory: &Path, target_directory: &Path) -> Result<Built, PluginE
         let bytes = build_with_node(directory, target_directory, &manifest)?;
         return Ok(Built { manifest, bytes, made_by: MadeBy::Npm });
     }
+    if directory.join(PYTHON_MANIFEST).exists() {
+        let bytes = build_with_python(directory, target_directory, &manifest)?;
+        return Ok(Built { manifest, bytes, made_by: MadeBy::ComponentizePy });
+    }
     let toolchain = find_toolchain()?;
     let package = package_name(directory)?;
     let output = command(toolchain, directory, target_directory)
@@ -111,36 +122,60 @@ fn build_with_node(directory: &Path, target_directory: &Path, manifest: &PluginM
     if !which("npm") {
         return Err(PluginError::Build("npm was not found; install Node.js 20 or newer, with npm, and build again".to_owned()));
     }
-    if !is_installed(directory) {
+    // npm notes beside the packages what it installed.
+    if !is_newer(directory, "node_modules/.package-lock.json", "package-lock.json") {
         // A package has no business running programs at its installation.
-        npm(directory, &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
+        run(directory, Path::new("npm"), &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
     }
-    std::fs::create_dir_all(target_directory).map_err(|error| PluginError::io(target_directory, error))?;
-    let file = target_directory.join(format!("{}.wasm", manifest.name));
-    npm(directory, &["run", "--silent", "build", "--", &manifest.world, &file.display().to_string()])?;
+    let file = output_file(target_directory, manifest)?;
+    run(directory, Path::new("npm"), &["run", "--silent", "build", "--", &manifest.world, &file.display().to_string()])?;
     std::fs::read(&file).map_err(|error| PluginError::io(&file, error))
 }
 
-/// npm notes beside the packages what it installed; a lock that is newer has not been looked at.
-fn is_installed(directory: &Path) -> bool {
-    let changed = |path: &str| std::fs::metadata(directory.join(path)).and_then(|file| file.modified()).ok();
-    match (changed("package-lock.json"), changed("node_modules/.package-lock.json")) {
-        (Some(wanted), Some(installed)) => installed >= wanted,
-        _ => false,
+/// Installs what `requirements.txt` names, by hash, where that has not been done, and has componentize-py put interpreter and modules together.
+fn build_with_python(directory: &Path, target_directory: &Path, manifest: &PluginManifest) -> Result<Vec<u8>, PluginError> {
+    if !which("python3") {
+        return Err(PluginError::Build("python3 was not found; install Python 3.11 or newer, with venv, and build again".to_owned()));
     }
+    let own = std::path::absolute(directory.join(PYTHON_FOLDER)).map_err(|error| PluginError::io(directory, error))?;
+    let (python, stamp) = (own.join("bin/python"), own.join("installed"));
+    if !is_newer(directory, &stamp, PYTHON_MANIFEST) {
+        run(directory, Path::new("python3"), &["-m", "venv", PYTHON_FOLDER])?;
+        // A package that has to be built would run programs of its own.
+        let install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:", "--require-hashes", "-r"];
+        run(directory, &python, &[install.as_slice(), &[PYTHON_MANIFEST]].concat())?;
+        std::fs::write(&stamp, "").map_err(|error| PluginError::io(&stamp, error))?;
+    }
+    let file = output_file(target_directory, manifest)?;
+    let shown = file.display().to_string();
+    let words = ["-q", "-d", "sdk/wit", "-w", &manifest.world, "componentize", "-p", "src", "-p", "sdk", "app", "-o", &shown];
+    run(directory, &own.join("bin/componentize-py"), &words)?;
+    std::fs::read(&file).map_err(|error| PluginError::io(&file, error))
 }
 
-fn npm(directory: &Path, arguments: &[&str]) -> Result<(), PluginError> {
-    let output = with_passed_variables(Command::new("npm"))
+fn output_file(target_directory: &Path, manifest: &PluginManifest) -> Result<PathBuf, PluginError> {
+    std::fs::create_dir_all(target_directory).map_err(|error| PluginError::io(target_directory, error))?;
+    Ok(target_directory.join(format!("{}.wasm", manifest.name)))
+}
+
+/// Whether what is made from a file is there and not older than it.
+fn is_newer(directory: &Path, made: impl AsRef<Path>, from: &str) -> bool {
+    let changed = |path: &Path| std::fs::metadata(directory.join(path)).and_then(|file| file.modified()).ok();
+    changed(Path::new(from)).zip(changed(made.as_ref())).is_some_and(|(from, made)| made >= from)
+}
+
+fn run(directory: &Path, program: &Path, arguments: &[&str]) -> Result<(), PluginError> {
+    let shown = program.display();
+    let output = with_passed_variables(Command::new(program))
         .current_dir(directory)
         .args(arguments)
         .output()
-        .map_err(|error| PluginError::Build(format!("npm could not be started: {error}")))?;
+        .map_err(|error| PluginError::Build(format!("{shown} could not be started: {error}")))?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    Err(PluginError::Build(format!("`npm {}` failed in {}:\n{said}", arguments.join(" "), directory.display())))
+    Err(PluginError::Build(format!("`{shown} {}` failed in {}:\n{said}", arguments.join(" "), directory.display())))
 }
 
 /// Wraps a core module, with the contract that its bindings carry, into a component.

@@ -78,7 +78,7 @@ pub struct PluginManifest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Executes {
-    /// `none`, or `empty`: WASI may be imported and has nothing in it, no file, no socket, no variable.
+    /// `none`, or `empty`: WASI may be imported and has nothing in it, no file, no socket, no variable. Agents may have it as well.
     #[serde(default, skip_serializing_if = "Wasi::is_none")]
     pub wasi: Wasi,
     /// Languages, as a brief names them.

@@ -7,7 +7,7 @@ use super::imports::{Context, add_to_linker};
 use super::inspect;
 use super::limits::{AGENT_RUNS_MAX, Limits};
 use super::lock::{Pins, Stamp};
-use super::manifest::{Granted, OperatorEntry};
+use super::manifest::{Granted, OperatorEntry, Wasi};
 use super::runner::Runner;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,8 @@ impl Loaded {
 pub struct Registry {
     engine: Engine,
     linker: Linker<Context>,
+    /// With WASI, for plugins whose operator lets them have an empty one.
+    wasi_linker: Linker<Context>,
     runner_engine: Engine,
     directory: PathBuf,
     current: Mutex<Current>,
@@ -88,8 +90,10 @@ impl Registry {
         let (engine, runner_engine) = (engine::for_agents(&cache, runs)?, engine::for_runners(&cache)?);
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker).map_err(|error| PluginError::engine("host", &error))?;
+        let mut wasi_linker = linker.clone();
+        wasmtime_wasi::p2::add_to_linker_async(&mut wasi_linker).map_err(|error| PluginError::engine("host", &error))?;
         let current = Current { pins: Arc::new(pins), stamp, runners: BTreeMap::new(), loaded: BTreeMap::new() };
-        Ok(Registry { engine, linker, runner_engine, directory: directory.to_owned(), current: Mutex::new(current) })
+        Ok(Registry { engine, linker, wasi_linker, runner_engine, directory: directory.to_owned(), current: Mutex::new(current) })
     }
 
     /// Manifest and lock. Where the operator changed them, what begins from now on is under the new ones, without a restart; files
@@ -215,7 +219,8 @@ impl Registry {
             return Err(wrong(problems));
         }
         let mismatch = |error: wasmtime::Error| wrong(vec![format!("{error:#}")]);
-        let instance = self.linker.instantiate_pre(&component).map_err(mismatch)?;
+        let linker = if entry.executes.wasi == Wasi::Empty { &self.wasi_linker } else { &self.linker };
+        let instance = linker.instantiate_pre(&component).map_err(mismatch)?;
         let world = match entry.world.as_str() {
             "architect" => World::Architect(api::architect::ArchitectPre::new(instance).map_err(mismatch)?),
             "implementer" => World::Implementer(api::implementer::ImplementerPre::new(instance).map_err(mismatch)?),

@@ -1,12 +1,12 @@
 //! A runner: an interpreter as a component, which executes a project's own code in memory. It imports nothing, or WASI with nothing
-//! behind it: no file, no socket, no variable, a clock that stands and random numbers that repeat. Every call gets a fresh instance
-//! that is thrown away. What a runner reports is typed here; what it means is decided in [`crate::checks`].
+//! behind it ([`super::wasi`]). Every call gets a fresh instance that is thrown away. What a runner reports is typed here; what it means is decided in [`crate::checks`].
 
 use super::PluginError;
 use super::api::v0_1_0::runner as api;
 use super::api::words::{line, prose};
 use super::limits::{Limits, Meter};
 use super::manifest::{Executes, OperatorEntry, Wasi};
+use super::wasi::EmptyWasi;
 use crate::checks::outcome::{CommandOutcome, SyntaxProblem, TestOutcome, TestRun, TestStatus};
 use crate::project::SourceFile;
 use crate::workspace::path::ProjectPath;
@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store, Trap};
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 /// What a program may print, as shown; the runner cuts earlier.
 const OUTPUT_CHARS_MAX: usize = 300_000;
@@ -25,10 +25,6 @@ const OUTPUT_CHARS_MAX: usize = 300_000;
 const DETAIL_CHARS_MAX: usize = 4_000;
 /// Tests of one file.
 const TESTS_MAX: usize = 2_000;
-/// The day on which every program runs: 2026-01-01T00:00:00Z.
-const WALL_CLOCK: Duration = Duration::from_secs(1_767_225_600);
-/// Random numbers that are the same in every run.
-const SEED: u64 = 0x005E_ED0F_A7E1_1E12;
 
 /// A runner that can run.
 pub struct Runner {
@@ -57,13 +53,12 @@ pub struct Contained(pub String);
 /// What belongs to one call.
 struct Ward {
     meter: Meter,
-    wasi: WasiCtx,
-    table: ResourceTable,
+    wasi: EmptyWasi,
 }
 
 impl WasiView for Ward {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        self.wasi.view()
     }
 }
 
@@ -189,16 +184,7 @@ impl Runner {
     }
 
     fn store(&self) -> Result<Store<Ward>, Contained> {
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .wall_clock(StandingClock)
-            .monotonic_clock(StandingClock)
-            .secure_random(wasmtime_wasi::random::Deterministic::new(seed_bytes()))
-            .insecure_random(wasmtime_wasi::random::Deterministic::new(seed_bytes()))
-            .insecure_random_seed(u128::from(SEED));
-        let ward = Ward { meter: Meter::new(&self.limits), wasi: wasi.build(), table: ResourceTable::new() };
+        let ward = Ward { meter: Meter::new(&self.limits), wasi: EmptyWasi::new() };
         let mut store = Store::new(&self.engine, ward);
         store.limiter(|ward| &mut ward.meter);
         store.epoch_deadline_async_yield_and_update(1);
@@ -207,43 +193,6 @@ impl Runner {
         store.set_fuel(self.limits.fuel()).map_err(|error| Contained(format!("{error:#}")))?;
         Ok(store)
     }
-}
-
-/// A clock that stands still: a program that waits for it is waiting in vain, and its time limit ends it.
-struct StandingClock;
-
-impl HostWallClock for StandingClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_micros(1)
-    }
-
-    fn now(&self) -> Duration {
-        WALL_CLOCK
-    }
-}
-
-impl HostMonotonicClock for StandingClock {
-    fn resolution(&self) -> u64 {
-        1_000
-    }
-
-    fn now(&self) -> u64 {
-        0
-    }
-}
-
-/// Enough bytes that no program sees the cycle by accident.
-fn seed_bytes() -> Vec<u8> {
-    let mut state = SEED;
-    std::iter::repeat_with(|| {
-        // An xorshift; quality does not matter, repetition does.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    })
-    .take(4_096)
-    .collect()
 }
 
 fn to_wire(files: &Files) -> Vec<api::File> {

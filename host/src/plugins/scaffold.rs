@@ -39,6 +39,8 @@ pub enum Language {
     Rust,
     /// JavaScript, with its interpreter inside the component: 12 MB, and no build but Node's.
     Js,
+    /// Python, with its interpreter inside the component: 18 MB, and WASI with nothing behind it.
+    Python,
 }
 
 /// What a language offers.
@@ -120,11 +122,48 @@ const JAVASCRIPT: Template = Template {
     ],
 };
 
+const PYTHON: Template = Template {
+    filled: embedded!["README.md" from "plugins/templates/python/README.md.template"],
+    verbatim: embedded![
+        ".gitignore" from "plugins/templates/python/gitignore",
+        "requirements.txt" from "plugins/templates/python/requirements.txt",
+        "sdk/atelier_sdk/__init__.py" from "plugins/templates/python/sdk/atelier_sdk/__init__.py",
+        "sdk/atelier_sdk/conversation.py" from "plugins/templates/python/sdk/atelier_sdk/conversation.py",
+        "sdk/atelier_sdk/fences.py" from "plugins/templates/python/sdk/atelier_sdk/fences.py",
+        "sdk/atelier_sdk/host.py" from "plugins/templates/python/sdk/atelier_sdk/host.py",
+        "sdk/atelier_sdk/words.py" from "plugins/templates/python/sdk/atelier_sdk/words.py",
+        "tests/test_sdk.py" from "plugins/templates/python/tests/test_sdk.py",
+    ],
+    worlds: &[
+        (
+            "architect",
+            embedded!["plugin.toml" from "plugins/templates/python/architect/plugin.toml.template"],
+            embedded![
+                "src/app.py" from "plugins/templates/python/architect/src/app.py",
+                "src/strategy.py" from "plugins/templates/python/architect/src/strategy.py",
+                "tests/test_strategy.py" from "plugins/templates/python/architect/tests/test_strategy.py",
+                "cases/greeter.toml" from "plugins/templates/cases/architect.toml",
+            ],
+        ),
+        (
+            "implementer",
+            embedded!["plugin.toml" from "plugins/templates/python/implementer/plugin.toml.template"],
+            embedded![
+                "src/app.py" from "plugins/templates/python/implementer/src/app.py",
+                "src/strategy.py" from "plugins/templates/python/implementer/src/strategy.py",
+                "tests/test_strategy.py" from "plugins/templates/python/implementer/tests/test_strategy.py",
+                "cases/hello.toml" from "plugins/templates/cases/implementer.toml",
+            ],
+        ),
+    ],
+};
+
 /// Makes the folder, which must not be there yet.
 pub fn scaffold(folder: &Path, name: &str, world: &str, language: Language) -> Result<(), PluginError> {
     let template = match language {
         Language::Rust => &RUST,
         Language::Js => &JAVASCRIPT,
+        Language::Python => &PYTHON,
     };
     if name.is_empty()
         || name.len() > NAME_CHARS_MAX

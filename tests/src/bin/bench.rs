@@ -67,7 +67,12 @@ async fn bench() -> anyhow::Result<bool> {
     call.bare = call.bare.map(|bare| bare / GUEST_CALLS);
     lines.push(call);
     let journaled = median(1, || host.call(&guest, Export::Verify, "verify file-calls")).await? / GUEST_CALLS;
-    lines.push(Line { name: "a host call, granted and journaled", bare: None, ours: journaled, good: journaled <= JOURNALED_CALL_MAX });
+    lines.push(Line {
+        name: "a host call, granted and journaled".to_owned(),
+        bare: None,
+        ours: journaled,
+        good: journaled <= JOURNALED_CALL_MAX,
+    });
     lines.push(metered_call(&host.app, &host.services.gateway, &server).await?);
     Ok(show("bench", &lines))
 }

@@ -1,5 +1,5 @@
 //! What the sandbox costs: calls, host calls by import, memory of live instances, and loading; each beside a bare wasmtime program that
-//! does the same, for guests in Rust and in JavaScript. Prints tables and, last, one line of figures; ends with 1 where a target is missed.
+//! does the same, for guests in Rust, JavaScript and Python. Prints tables and, last, one line of figures; ends with 1 where a target is missed.
 
 use anyhow::Context as _;
 use atelier_host::plugins::limits::AGENT_RUNS_MAX;
@@ -30,13 +30,14 @@ const ADDED_MAX: Duration = Duration::from_micros(3);
 const LIVE_PER_GIB_MIN: u64 = 5_000;
 /// So many are really held.
 const LIVE: usize = 5_000;
-/// An interpreter's; the memory of fewer tells as much.
-const LIVE_JAVASCRIPT: usize = 500;
+/// Interpreters; the memory of fewer tells as much.
+const LIVE_INTERPRETERS: usize = 100;
 const GIB: u64 = 1024 * 1024 * 1024;
 /// Linux counts resident memory in these.
 const PAGE_BYTES: u64 = 4096;
 const NOWHERE: &str = "http://127.0.0.1:9/v1";
-const JAVASCRIPT: &str = "architect-javascript";
+/// The agents in every language: the component, and what they are called here.
+const AGENTS: [(&str, &str); 3] = [("guest", "Rust"), ("architect-javascript", "JavaScript"), ("architect-python", "Python")];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<std::process::ExitCode> {
@@ -62,39 +63,27 @@ async fn main() -> anyhow::Result<std::process::ExitCode> {
 
 fn home() -> Home {
     let home = Home::guest();
-    home.pin_example(JAVASCRIPT);
+    AGENTS.iter().filter(|(name, _)| *name != "guest").for_each(|(name, _)| home.pin_example(name));
     home
 }
 
-/// Instances and calls, in both languages.
+/// Instances and calls, in every language.
 async fn calls(host: &Sandboxed) -> anyhow::Result<Vec<Line>> {
     let engine = Engine::default();
-    let (indexer, guest, javascript) = (host.registry.get("indexer")?, host.registry.get("guest")?, host.registry.get(JAVASCRIPT)?);
     let text = "def greet(name):\n    return f\"Hello, {name}!\"\n".to_owned();
-    let bare_indexer = bare::Indexer::new(&engine, &component("indexer"))?;
-    let bare_guest = bare::Architect::new(&engine, &component("guest"), "")?;
-    let bare_javascript = bare::Architect::new(&engine, &component(JAVASCRIPT), "")?;
-    let mut lines = vec![
-        pair("instantiate + call, indexer", RUN_RATIO_MAX, BATCH, || bare_indexer.index(&text), || host.index(&indexer, &text)).await?,
-        pair("instantiate + call, Rust agent", RUN_RATIO_MAX, BATCH, || bare_guest.verify(), || host.call(&guest, Export::Verify, ""))
-            .await?,
-        pair(
-            "instantiate + call, JavaScript agent",
-            RUN_RATIO_MAX,
-            BATCH,
-            || bare_javascript.verify(),
-            || host.call(&javascript, Export::Verify, ""),
-        )
-        .await?,
-    ];
-    for (name, plugin, bare) in [("Rust agent", &guest, &bare_guest), ("JavaScript agent", &javascript, &bare_javascript)] {
-        let (instantiate, again) = match name {
-            "Rust agent" => ("instantiate, Rust agent", "a call more of the same instance, Rust agent"),
-            _ => ("instantiate, JavaScript agent", "a call more of the same instance, JavaScript agent"),
-        };
-        let ours = || async { host.instance(plugin, "").await.map(drop) };
-        lines.push(pair(instantiate, f64::INFINITY, BATCH, || async { bare.instance().await.map(drop) }, ours).await?);
-        lines.push(Line { name: again, bare: Some(bare_again(bare).await?), ours: our_again(host, plugin).await?, good: true });
+    let (indexer, bare) = (host.registry.get("indexer")?, bare::Indexer::new(&engine, &component("indexer"))?);
+    let ours = || host.index(&indexer, &text);
+    let mut lines = vec![pair("instantiate + call, indexer", RUN_RATIO_MAX, BATCH, || bare.index(&text), ours).await?];
+    for (name, language) in AGENTS {
+        let (plugin, bare) = (host.registry.get(name)?, bare::Architect::new(&engine, &component(name), "")?);
+        let ours = || host.call(&plugin, Export::Verify, "");
+        let both = format!("instantiate + call, {language} agent");
+        lines.push(pair(both, RUN_RATIO_MAX, BATCH, || bare.verify(), ours).await?);
+        let ours = || async { host.instance(&plugin, "").await.map(drop) };
+        let alone = format!("instantiate, {language} agent");
+        lines.push(pair(alone, f64::INFINITY, BATCH, || async { bare.instance().await.map(drop) }, ours).await?);
+        let again = format!("a call more of the same instance, {language} agent");
+        lines.push(Line { name: again, bare: Some(bare_again(&bare).await?), ours: our_again(host, &plugin).await?, good: true });
     }
     Ok(lines)
 }
@@ -152,21 +141,21 @@ async fn imports(host: &Sandboxed) -> anyhow::Result<Vec<Import>> {
 }
 
 fn show_imports(imports: &[Import]) -> bool {
-    println!("{:<46} {:>14} {:>14} {:>14}", "a host call of", "bare", "atelier", "added");
+    println!("{:<54} {:>14} {:>14} {:>14}", "a host call of", "bare", "atelier", "added");
     let micros = |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.2} µs", time.as_secs_f64() * 1e6));
     let mut good = true;
     for import in imports {
         let is_cheap = import.added().is_none_or(|added| added <= ADDED_MAX);
         good &= is_cheap;
         let mark = if is_cheap { "" } else { "  TARGET MISSED" };
-        println!("{:<46} {:>14} {:>14} {:>14}{mark}", import.name, micros(import.bare), micros(Some(import.ours)), micros(import.added()));
+        println!("{:<54} {:>14} {:>14} {:>14}{mark}", import.name, micros(import.bare), micros(Some(import.ours)), micros(import.added()));
     }
     good
 }
 
 /// Runs that are in the middle of their work, each on a stack of its own.
 struct Live {
-    name: &'static str,
+    name: String,
     held: usize,
     bytes: u64,
     good: bool,
@@ -175,7 +164,7 @@ struct Live {
 type Run<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
 async fn live(host: &Sandboxed) -> anyhow::Result<Vec<Live>> {
-    let (guest, javascript) = (host.registry.get("guest")?, host.registry.get(JAVASCRIPT)?);
+    let guest = host.registry.get("guest")?;
     let mut config = Config::new();
     config.epoch_interruption(true);
     let engine = Engine::new(&config).map_err(plain)?;
@@ -188,26 +177,28 @@ async fn live(host: &Sandboxed) -> anyhow::Result<Vec<Live>> {
     });
     let bare = bare::Architect::new(&engine, &component("guest"), "verify spin")?;
     let mut all = vec![
-        held("bare, Rust agent", LIVE, || Box::pin(bare.verify_in_turns()))?,
-        held("atelier, Rust agent", LIVE, || Box::pin(host.call(&guest, Export::Verify, "verify spin")))?,
-        held("atelier, JavaScript agent, one call done", LIVE_JAVASCRIPT, || {
-            Box::pin(async {
-                let (mut store, instance) = host.instance(&javascript, "").await?;
-                let _ = instance.call_verify(&mut store).await.map_err(plain)?;
-                std::future::pending::<()>().await;
-                drop(store);
-                Ok(())
-            })
-        })?,
+        held("bare, Rust agent at work".to_owned(), LIVE, || Box::pin(bare.verify_in_turns()))?,
+        held("atelier, Rust agent at work".to_owned(), LIVE, || Box::pin(host.call(&guest, Export::Verify, "verify spin")))?,
     ];
     all[1].good = GIB / all[1].bytes.max(1) >= LIVE_PER_GIB_MIN;
     drop(over);
     ticker.join().map_err(|_| anyhow::anyhow!("the ticker panicked"))?;
+    for (name, language) in AGENTS {
+        let plugin = host.registry.get(name)?;
+        let instance = || async {
+            let (mut store, instance) = host.instance(&plugin, "").await?;
+            let _ = instance.call_verify(&mut store).await.map_err(plain)?;
+            std::future::pending::<()>().await;
+            drop(store);
+            Ok(())
+        };
+        all.push(held(format!("atelier, {language} agent after a call"), LIVE_INTERPRETERS, || Box::pin(instance()))?);
+    }
     Ok(all)
 }
 
 /// Begins so many and holds them all, each until it gives the thread back for the first time with its guest at work.
-fn held<'a>(name: &'static str, count: usize, mut begin: impl FnMut() -> Run<'a>) -> anyhow::Result<Live> {
+fn held<'a>(name: String, count: usize, mut begin: impl FnMut() -> Run<'a>) -> anyhow::Result<Live> {
     let mut context = std::task::Context::from_waker(Waker::noop());
     let mut runs = Vec::with_capacity(count);
     // The first loads what all share.
@@ -227,10 +218,10 @@ fn held<'a>(name: &'static str, count: usize, mut begin: impl FnMut() -> Run<'a>
 }
 
 fn show_live(live: &[Live]) -> bool {
-    println!("{:<46} {:>14} {:>14} {:>14}", "live runs", "held", "each", "in one GiB");
+    println!("{:<54} {:>14} {:>14} {:>14}", "live runs", "held", "each", "in one GiB");
     for one in live {
         let mark = if one.good { "" } else { "  TARGET MISSED" };
-        println!("{:<46} {:>14} {:>10} KiB {:>14}{mark}", one.name, one.held, one.bytes / 1024, GIB / one.bytes.max(1));
+        println!("{:<54} {:>14} {:>10} KiB {:>14}{mark}", one.name, one.held, one.bytes / 1024, GIB / one.bytes.max(1));
     }
     live.iter().all(|one| one.good)
 }
@@ -243,10 +234,7 @@ fn resident_bytes() -> anyhow::Result<u64> {
 /// Loading with an empty compile cache and with a full one.
 async fn loads() -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for (cold, warm, name) in [
-        ("load, cold, Rust agent", "load, cached, Rust agent", "guest"),
-        ("load, cold, JavaScript agent", "load, cached, JavaScript agent", JAVASCRIPT),
-    ] {
+    for (name, language) in AGENTS {
         let home = home();
         let (cache, bytes) = (tempfile::tempdir()?, component(name));
         std::fs::remove_file(home.data().join("cache"))?;
@@ -266,10 +254,11 @@ async fn loads() -> anyhow::Result<Vec<Line>> {
             registry.get(name)?;
             Ok(began.elapsed())
         };
-        lines.push(Line { name: cold, bare: Some(bare()?), ours: ours()?, good: true });
-        // The cache is written beside the work.
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        lines.push(Line { name: warm, bare: Some(bare()?), ours: ours()?, good: true });
+        for kind in ["cold", "cached"] {
+            lines.push(Line { name: format!("load, {kind}, {language} agent"), bare: Some(bare()?), ours: ours()?, good: true });
+            // The cache is written beside the work.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
     }
     Ok(lines)
 }
@@ -286,6 +275,6 @@ fn import_figures(imports: &[Import]) -> String {
 }
 
 fn live_figures(live: &[Live]) -> String {
-    let name = |one: &Live| one.name.split(", one").next().unwrap_or_default().replace(", ", "_").replace(' ', "_");
+    let name = |one: &Live| one.name.replace(", ", "_").replace(' ', "_");
     live.iter().map(|one| format!("live_per_gib_{}={}", name(one), GIB / one.bytes.max(1))).collect::<Vec<_>>().join(" ")
 }

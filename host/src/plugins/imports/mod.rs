@@ -15,6 +15,7 @@ use super::journal::{Call, Diverged, Journal};
 use super::limits::{Limits, Meter};
 use super::manifest::{Grant, Granted};
 use super::run::{Ending, HostClock};
+use super::wasi::EmptyWasi;
 use crate::checks::Checks;
 use crate::llm::gateway::Gateway;
 use crate::project::{AcceptedTask, Brief, CheckResult, Finding, Plan, Refusal, SourceFile, Task};
@@ -30,6 +31,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use wasmtime::component::{HasSelf, Linker};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 /// A run may call beyond its limit so often, getting a refusal each time, before it is ended.
 const CALLS_AFTER_LIMIT_MAX: u32 = 1_000;
@@ -129,6 +131,14 @@ pub struct Context {
     may_ask: bool,
     /// How often the model was asked the same.
     asked: BTreeMap<String, u32>,
+    /// Made when a guest first asks for it; most can't.
+    wasi: Option<EmptyWasi>,
+}
+
+impl WasiView for Context {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.get_or_insert_with(EmptyWasi::new).view()
+    }
 }
 
 impl Context {
@@ -157,6 +167,7 @@ impl Context {
             questions_left: limits.questions,
             may_ask: true,
             asked: BTreeMap::new(),
+            wasi: None,
         }
     }
 
@@ -179,6 +190,7 @@ impl Context {
             questions_left: 0,
             may_ask: false,
             asked: BTreeMap::new(),
+            wasi: None,
         }
     }
 

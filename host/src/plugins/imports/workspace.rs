@@ -18,7 +18,7 @@ const NOT_GATED: &[&str] = &[".html", ".json"];
 impl Context {
     /// The parse gate: what does not parse is not written, because an agent recovers from a refused edit far more often than from a
     /// broken file.
-    async fn gate<'a>(&self, texts: impl Iterator<Item = (&'a ProjectPath, &'a String)>) -> Vec<SyntaxProblem> {
+    async fn gate<'a>(&mut self, texts: impl Iterator<Item = (&'a ProjectPath, &'a String)>) -> Vec<SyntaxProblem> {
         let Some(services) = self.services.as_ref().filter(|services| services.parse_gate) else { return Vec::new() };
         let code = texts.filter(|(path, _)| !NOT_GATED.iter().any(|ending| path.as_ref().ends_with(ending)));
         let files: Files =
