@@ -18,7 +18,7 @@ USERS ?= 1000
 BUYERS ?= 200
 PEER ?= target/peer
 
-.PHONY: demo run test fuzz torture torture-projects torture-bot postgres bench bench-sandbox hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins examples toolchain guests demo-record clean
+.PHONY: demo run test fuzz torture torture-projects torture-bot postgres registry bench bench-sandbox hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins examples toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -28,7 +28,7 @@ demo: plugins
 run: plugins
 	$(ATELIER) --data-dir $(DATA_DIR) run "$(IDEA)" --out $(OUT)
 
-test: plugins guests examples postgres
+test: plugins guests examples postgres registry
 	$(CARGO) test --workspace --exclude atelier-guests
 	@echo "the stories of money and projects once more, on PostgreSQL"
 	ATELIER_TEST_STORE=postgres $(CARGO) test --workspace --exclude atelier-guests --test it -- ledger limits model_calls providers restarts conversations faults parallel replay workers changes telegram:: payments webhook handed_over
@@ -52,6 +52,10 @@ torture-bot: plugins postgres
 ## PostgreSQL's programs, for the stories that run on it; each test program starts a throw-away cluster of its own.
 postgres:
 	@ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "installing postgresql" && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+
+## A registry of plugins, for the stories that push and pull; each starts one of its own.
+registry:
+	@command -v docker-registry >/dev/null || { echo "installing docker-registry" && apt-get update -qq && apt-get install -y -qq --no-install-recommends docker-registry; }
 
 ## Times of the plugin host and the ledger beside a bare wasmtime program, as ratios.
 bench: plugins guests

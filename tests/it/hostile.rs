@@ -4,7 +4,7 @@ use tests::home::Home;
 use tests::program::atelier;
 
 /// Guests of the program.
-const GUESTS: usize = 28;
+const GUESTS: usize = 32;
 
 #[test]
 fn every_hostile_guest_is_contained_and_an_honest_one_goes_on() {

@@ -7,6 +7,7 @@ mod changes;
 mod commands;
 mod conversations;
 mod dialects;
+mod distribution;
 mod faults;
 mod guide;
 mod handed_over;

@@ -53,6 +53,11 @@ fn only_llm_and_a_front_ends_edge_open_connections() {
 }
 
 #[test]
+fn only_distribution_speaks_with_registries() {
+    only_in("oci_client", &["host/src/plugins/distribution.rs"], "a plugin that is pinned comes from the store, whatever a registry says");
+}
+
+#[test]
 fn only_the_bots_edge_knows_telegrams_types() {
     only_in("teloxide", &["host/src/telegram/"], "the conversation is the same wherever it is held");
 }

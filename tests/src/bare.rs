@@ -2,7 +2,8 @@
 //! journal. Benchmarks stand Atelier beside it.
 
 use anyhow::anyhow;
-use atelier_host::plugins::api::v0_1_0::{architect, indexer, types, workspace};
+use atelier_host::plugins::api::v0_1_0::{architect, indexer, log, types, workspace};
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -54,7 +55,7 @@ impl Architect {
     pub fn new(engine: &Engine, bytes: &[u8], idea: &str) -> anyhow::Result<Architect> {
         let component = Component::from_binary(engine, bytes).map_err(plain)?;
         let mut linker = Linker::<Wasi>::new(engine);
-        linker.define_unknown_imports_as_traps(&component).map_err(plain)?;
+        define_as_traps(engine, &component, &mut linker).map_err(plain)?;
         linker.allow_shadowing(true);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(plain)?;
         answer(&mut linker, idea.to_owned()).map_err(plain)?;
@@ -94,12 +95,26 @@ impl Architect {
     }
 }
 
+/// The contract's functions, none of which may be called.
+fn define_as_traps(engine: &Engine, component: &Component, linker: &mut Linker<Wasi>) -> wasmtime::Result<()> {
+    for (name, import) in component.component_type().imports(engine).filter(|(name, _)| name.starts_with("atelier:")) {
+        let ComponentItem::ComponentInstance(interface) = import.ty else { continue };
+        let mut host = linker.instance(name)?;
+        for (function, _) in interface.exports(engine).filter(|(_, export)| matches!(export.ty, ComponentItem::ComponentFunc(_))) {
+            host.func_new(function, |_, _, _, _| Err(wasmtime::Error::msg("no guest of a benchmark calls this")))?;
+        }
+    }
+    Ok(())
+}
+
 /// The imports that the guests of benchmarks call, each with the shortest answer that is of use.
 fn answer(linker: &mut Linker<Wasi>, idea: String) -> wasmtime::Result<()> {
     let mut host = linker.instance("atelier:agent/job@0.1.0")?;
     host.func_wrap("idea", move |_, (): ()| Ok((idea.clone(),)))?;
     host.func_wrap("attempt", |_, (): ()| Ok((1_u32,)))?;
     host.func_wrap("results", |_, (): ()| Ok((Vec::<types::CheckResult>::new(),)))?;
+    let mut host = linker.instance("atelier:agent/log@0.1.0")?;
+    host.func_wrap("write", |_, (_, _): (log::Level, String)| Ok(()))?;
     let mut host = linker.instance("atelier:agent/workspace@0.1.0")?;
     host.func_wrap("list-files", |_, (_,): (Option<String>,)| {
         Ok((Ok::<_, types::Refusal>(workspace::Page { entries: Vec::new(), next: None }),))

@@ -18,21 +18,40 @@ pub struct Line {
     pub good: bool,
 }
 
+impl Line {
+    fn ratio(&self) -> Option<f64> {
+        self.bare.map(|bare| self.ours.as_secs_f64() / bare.as_secs_f64())
+    }
+}
+
 /// Prints the table and a last line of figures; says whether every target is met.
 pub fn show(title: &str, lines: &[Line]) -> bool {
-    let micros = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
+    let good = table(lines);
+    println!("{title} {}", figures(lines));
+    good
+}
+
+/// Prints the table; says whether every target is met.
+pub fn table(lines: &[Line]) -> bool {
     println!("{:<54} {:>14} {:>14} {:>8}", "", "bare", "atelier", "ratio");
-    let mut figures = Vec::new();
     for line in lines {
-        let ratio = line.bare.map(|bare| line.ours.as_secs_f64() / bare.as_secs_f64());
-        let shown = ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let ratio = line.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         let bare = line.bare.map_or("-".to_owned(), micros);
         let mark = if line.good { "" } else { "  TARGET MISSED" };
-        println!("{:<54} {bare:>14} {:>14} {shown:>8}{mark}", line.name, micros(line.ours));
-        figures.push(format!("{}={}", line.name.replace([' ', ','], "_"), ratio.map_or(micros(line.ours), |ratio| format!("{ratio:.2}x"))));
+        println!("{:<54} {bare:>14} {:>14} {ratio:>8}{mark}", line.name, micros(line.ours));
     }
-    println!("{title} {}", figures.join(" "));
     lines.iter().all(|line| line.good)
+}
+
+/// Each line as `name=ratio`, or its time where there is nothing to compare it with.
+pub fn figures(lines: &[Line]) -> String {
+    let name = |line: &Line| line.name.replace(" + ", "_").replace(", ", "_").replace(' ', "_");
+    let figure = |line: &Line| line.ratio().map_or_else(|| micros(line.ours), |ratio| format!("{ratio:.2}x"));
+    lines.iter().map(|line| format!("{}={}", name(line), figure(line))).collect::<Vec<_>>().join(" ")
+}
+
+fn micros(time: Duration) -> String {
+    format!("{:.1} µs", time.as_secs_f64() * 1e6)
 }
 
 /// Both sides in turn, round by round, so that a slow moment of the machine hits both. Good where ours is at most `ratio_max` of bare.

@@ -28,18 +28,25 @@ pub(super) struct PinArguments {
     /// Its signature; FILE.sig where that is there
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// Who has to have signed this plugin, now and later; see `trust`
-    #[arg(long, value_name = "NAME")]
-    signer: Option<String>,
-    /// Nobody has to have signed this plugin any more
-    #[arg(long, conflicts_with = "signer")]
-    insecure_unsigned: bool,
-    /// Pin it although it is older than what is pinned
-    #[arg(long)]
-    older: bool,
+    #[command(flatten)]
+    pub(super) terms: Terms,
 }
 
-impl PinArguments {
+/// On what terms a version is pinned.
+#[derive(Debug, Default, Args)]
+pub(super) struct Terms {
+    /// Who has to have signed this plugin, now and later; see `trust`
+    #[arg(long, value_name = "NAME")]
+    pub(super) signer: Option<String>,
+    /// Nobody has to have signed this plugin any more
+    #[arg(long, conflicts_with = "signer")]
+    pub(super) insecure_unsigned: bool,
+    /// Pin it although it is older than what is pinned
+    #[arg(long)]
+    pub(super) older: bool,
+}
+
+impl Terms {
     /// How it is to be pinned.
     pub(super) fn pinning<'a>(&'a self, source: &'a str, signature: Option<&'a str>) -> Pinning<'a> {
         let signer = self.signer.as_deref();
@@ -50,9 +57,9 @@ impl PinArguments {
 pub(super) async fn pin(settings: &Settings, arguments: &PinArguments) -> Result<Exit> {
     let bytes = read(&arguments.file)?;
     let manifest = PluginManifest::read(&arguments.manifest)?;
-    let signature = read_signature(arguments)?;
+    let signature = signature_of(arguments)?;
     let source = arguments.file.display().to_string();
-    let pinning = arguments.pinning(&source, signature.as_deref());
+    let pinning = arguments.terms.pinning(&source, signature.as_deref());
     let entry = change(settings, &manifest.name, None, |pins| pins.stage(&manifest, &bytes, pinning)).await?;
     println!("{} {} {}", entry.name, entry.sha256, entry.world);
     Ok(Exit::Done)
@@ -127,21 +134,22 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("read {}", file.display()))
 }
 
-pub(super) fn read_signature(arguments: &PinArguments) -> Result<Option<String>> {
-    let path = match &arguments.signature {
-        Some(path) => path.clone(),
-        None => Some(beside(&arguments.file)).filter(|path| path.exists()).unwrap_or_default(),
-    };
-    if path.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    let size = std::fs::metadata(&path).with_context(|| format!("read {}", path.display()))?.len();
-    anyhow::ensure!(size <= SIGNATURE_BYTES_MAX, "{} has {size} bytes; a signature has 88", path.display());
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    Ok(Some(text.trim().to_owned()))
+/// The signature that is named, or lies beside the component.
+pub(super) fn signature_of(arguments: &PinArguments) -> Result<Option<String>> {
+    let named = arguments.signature.clone();
+    let path = named.or_else(|| Some(beside(&arguments.file)).filter(|path| path.exists()));
+    path.map(|path| read_signature(&path)).transpose()
 }
 
-fn beside(file: &Path) -> PathBuf {
+pub(super) fn read_signature(path: &Path) -> Result<String> {
+    let size = std::fs::metadata(path).with_context(|| format!("read {}", path.display()))?.len();
+    anyhow::ensure!(size <= SIGNATURE_BYTES_MAX, "{} has {size} bytes; a signature has 88", path.display());
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Where the signature of a component is.
+pub(super) fn beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".sig");
     PathBuf::from(name)

@@ -2,7 +2,7 @@
 
 use super::terminal::Bar;
 use super::trial::{ForWhom, TrialCommand};
-use super::{Exit, Json, pin, plugin_test, print_json, trial};
+use super::{Exit, Json, pin, plugin_source, plugin_test, print_json, trial};
 use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
 use crate::plugins::pinning::Pinning;
@@ -49,6 +49,26 @@ pub(super) enum PluginCommand {
     Test(plugin_test::TestArguments),
     /// Pin a component that was built before: what begins from now on is done by it
     Pin(pin::PinArguments),
+    /// Get a plugin from a registry and pin it
+    Add(plugin_source::AddArguments),
+    /// Put a component and its `plugin.toml` into a registry, with the signature that lies beside it
+    Push {
+        /// The component
+        file: PathBuf,
+        /// Where to: HOST/NAME:TAG
+        reference: String,
+        /// Its `plugin.toml`
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+    },
+    /// What would change where a component took the place of the pinned one
+    Diff {
+        /// The component
+        file: PathBuf,
+        /// Its `plugin.toml`
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+    },
     /// Have a plugin play the role of its world, where several are pinned
     Use {
         /// The plugin's name
@@ -149,6 +169,9 @@ pub(super) async fn plugin(settings: Settings, command: PluginCommand) -> Result
         }
         PluginCommand::Test(arguments) => plugin_test::test(settings, arguments).await,
         PluginCommand::Pin(arguments) => pin::pin(&settings, &arguments).await,
+        PluginCommand::Add(arguments) => plugin_source::add(&settings, &arguments).await,
+        PluginCommand::Push { file, reference, manifest } => plugin_source::push(&file, &reference, &manifest).await,
+        PluginCommand::Diff { file, manifest } => plugin_source::diff(&settings, &file, &manifest),
         PluginCommand::Use { name, whom } if whom.is_everybody() => pin::play(&settings, &name),
         PluginCommand::Use { name, whom } => trial::play_for(settings, &name, whom).await,
         PluginCommand::Trial(command) => trial::trial(settings, command).await,

@@ -63,8 +63,8 @@ pub(super) async fn trial(settings: Settings, command: TrialCommand) -> Result<E
     match command {
         TrialCommand::Begin { candidate, share } => {
             let (bytes, manifest) = (pin::read(&candidate.file)?, PluginManifest::read(&candidate.manifest)?);
-            let (source, signature) = (candidate.file.display().to_string(), pin::read_signature(&candidate)?);
-            let pinning = candidate.pinning(&source, signature.as_deref());
+            let (source, signature) = (candidate.file.display().to_string(), pin::signature_of(&candidate)?);
+            let pinning = candidate.terms.pinning(&source, signature.as_deref());
             let digest = sha256(&bytes);
             let now = now_ms();
             pin::change(&settings, &manifest.name, Some(&digest), |pins| pins.try_out(&manifest, &bytes, pinning, share, now)).await?;

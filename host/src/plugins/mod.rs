@@ -5,11 +5,13 @@
 //! has to survive first), [`trial`] (a candidate on a share of the projects), [`hostile`] (the sandbox, attacked), [`limits`] (every bound in
 //! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`runner`] (a project's own code), [`wasi`]
 //! (WASI with nothing behind it), [`journal`] (replay),
-//! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`scaffold`] (a new plugin's folder), [`builder`] (source to component).
+//! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`scaffold`] (a new plugin's folder), [`builder`] (source to component),
+//! [`distribution`] (plugins in registries).
 //! No wasmtime type leaves this folder.
 
 pub mod api;
 pub mod builder;
+pub mod distribution;
 pub mod engine;
 pub mod hostile;
 pub mod imports;
@@ -49,6 +51,14 @@ pub enum PluginError {
     /// A manifest entry without a digest.
     #[error("plugin `{0}` has no digest in plugins.lock; `atelier plugin pin` writes it")]
     NotPinned(String),
+    /// A registry has it not, or gave something else.
+    #[error("{reference}: {why}")]
+    Registry {
+        /// What was asked for.
+        reference: String,
+        /// Why there is nothing.
+        why: String,
+    },
     /// Nobody whom the operator trusts says that these are the bytes.
     #[error("plugin `{name}` has to be signed by `{signer}`: {why}")]
     NotVouched {

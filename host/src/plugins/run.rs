@@ -274,7 +274,8 @@ fn reason(error: &wasmtime::Error, context: Option<&Context>) -> String {
         (Some(Trap::StackOverflow), _) => "its stack overflowed".to_owned(),
         (_, Some(refused)) => refused.to_string(),
         (Some(trap), None) => format!("it trapped: {trap}"),
-        (None, None) => format!("{:#}", error).lines().next().unwrap_or_default().chars().take(300).collect(),
+        // Around the cause stands where in the guest it was, which says nothing to people.
+        (None, None) => error.root_cause().to_string().lines().next().unwrap_or_default().chars().take(300).collect(),
     }
 }
 

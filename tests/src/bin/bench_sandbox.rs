@@ -12,7 +12,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 use tests::bare::{self, plain};
 use tests::home::{Home, component};
-use tests::measure::{Line, median, pair, show};
+use tests::measure::{Line, figures, median, pair, table};
 use tests::sandboxed::Sandboxed;
 use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig, Config, Engine};
@@ -48,14 +48,13 @@ async fn main() -> anyhow::Result<std::process::ExitCode> {
     let crowded = self::home();
     let live = live(&Sandboxed::new(&crowded, NOWHERE, LIVE).await?).await?;
     let loads = loads().await?;
-    println!();
-    let fast = show("sandbox", &calls);
+    let fast = table(&calls);
     println!();
     let cheap = show_imports(&imports);
     println!();
     let small = show_live(&live);
     println!();
-    show("load", &loads);
+    table(&loads);
     println!();
     println!("sandbox {} {} {}", figures(&calls), import_figures(&imports), live_figures(&live));
     Ok(if fast && cheap && small { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })
@@ -261,12 +260,6 @@ async fn loads() -> anyhow::Result<Vec<Line>> {
         }
     }
     Ok(lines)
-}
-
-fn figures(lines: &[Line]) -> String {
-    let ratio = |line: &Line| line.bare.map_or(0.0, |bare| line.ours.as_secs_f64() / bare.as_secs_f64());
-    let name = |line: &Line| line.name.replace(" + ", "_").replace(", ", "_").replace(' ', "_");
-    lines.iter().map(|line| format!("{}={:.2}x", name(line), ratio(line))).collect::<Vec<_>>().join(" ")
 }
 
 fn import_figures(imports: &[Import]) -> String {

@@ -29,6 +29,8 @@ pub struct Guest {
 
 /// Memory is counted in pages of this size.
 const PAGE_BYTES: u64 = 64 * 1024;
+/// Deeper than any sound type.
+const TYPES_TOO_DEEP: usize = 5_000;
 /// More core instances than a component may have.
 const INSTANCES_TOO_MANY: usize = 100;
 /// What does nothing wrong.
@@ -80,6 +82,24 @@ fn component(libc: &str, extra: &str, body: &str) -> String {
 /// A guest whose module does this and then comes back.
 fn doing(code: &str) -> String {
     component(LIBC, "", &format!(r#"(func (export "implement") (result i32) {code} (i32.const 0))"#))
+}
+
+/// A guest that makes handles of a resource of its own without end.
+fn handles() -> String {
+    let extra = r#"(type $own (resource (rep i32))) (core func $new (canon resource.new $own))"#;
+    component(
+        LIBC,
+        extra,
+        r#"(import "own" "new" (func $new (param i32) (result i32)))
+        (func (export "implement") (result i32) (loop $on (drop (call $new (i32.const 1))) (br $on)) (i32.const 0))"#,
+    )
+    .replace(r#"(with "libc" (instance $libc))"#, r#"(with "libc" (instance $libc)) (with "own" (instance (export "new" (func $new))))"#)
+}
+
+/// A component whose one type is a list of lists of lists.
+fn tower() -> String {
+    let floors: String = (0..TYPES_TOO_DEEP).map(|floor| format!("(type $t{} (list $t{floor}))", floor + 1)).collect();
+    format!("(component (type $t0 (list u8)) {floors} (import \"f\" (func (param \"a\" $t{TYPES_TOO_DEEP}))))")
 }
 
 /// The guest that does nothing wrong.
@@ -176,6 +196,28 @@ pub fn guests(limits: &Limits) -> Vec<Guest> {
                 r#"(func (export "implement") (result i32) (call $read (i32.const 0) (i32.const 1) (i32.const 64)) (i32.const 0))"#,
             ),
         ),
+        (
+            "trap in a call",
+            "a trap inside a host call as well",
+            Ended("trapped"),
+            component(
+                &LIBC.replace("(i32.const 1024)", "(unreachable)"),
+                "",
+                r#"(func (export "implement") (result i32) (call $read (i32.const 0) (i32.const 1) (i32.const 64)) (i32.const 0))"#,
+            ),
+        ),
+        (
+            "loop in a call",
+            "so has time inside a host call",
+            Ended("limit"),
+            component(
+                &LIBC.replace("(i32.const 1024)", "(loop $on (br $on)) (i32.const 1024)"),
+                "",
+                r#"(func (export "implement") (result i32) (call $read (i32.const 0) (i32.const 1) (i32.const 64)) (i32.const 0))"#,
+            ),
+        ),
+        ("own handles", "handles have an end", Ended("handle limit"), handles()),
+        ("tower of types", "types have a depth", Refused("can't be loaded"), tower()),
         (
             "argument outside",
             "an argument lies in its memory",
