@@ -1,8 +1,11 @@
 //! A plugin's cases: `atelier plugin test` runs it under the real host with a model that speaks from a file, and says what is not as it should be.
 
-use tests::home::Home;
+use crate::replay::changed_implementer;
+use std::time::Duration;
+use tests::home::{Home, begin_approved, component};
 use tests::program::{Ended, atelier};
-use tests::target;
+use tests::workshop::{Tasks, Workshop};
+use tests::{root, target};
 
 const NOWHERE: &str = "http://127.0.0.1:9/v1";
 const CASE: &str = "cases/greeter.toml";
@@ -28,6 +31,15 @@ fn a_case_shows_what_a_plugin_does_and_takes_and_that_it_repeats() {
         assert!(ended.out.contains(words), "{words}: {}", ended.out);
     }
     assert!(!home.data().join("plugins.lock").exists(), "nothing was pinned");
+}
+
+#[test]
+fn the_shipped_implementers_cases_come_out() {
+    let home = Home::empty();
+    let component = target().join("plugins/implementer.wasm").display().to_string();
+    let folder = root().join("plugins/implementer").display().to_string();
+    let ended = atelier(&home, NOWHERE, &["plugin", "test", &folder, "--component", &component]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
 }
 
 #[test]
@@ -76,4 +88,33 @@ fn a_case_that_is_none_is_told_with_what_would_be_one() {
     }
     let ended = atelier(&home, NOWHERE, &["plugin", "test", &home.beside("").display().to_string()]);
     assert!(ended.code == Some(2) && ended.err.contains("there is no case in"), "{:?} {}", ended.code, ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_versions_are_compared_on_a_case_and_on_recorded_work() {
+    let workshop = Workshop::new(1, Tasks::Apart, || Duration::ZERO).await;
+    let home = Home::shipped();
+    drop(begin_approved(&home.app(&workshop.server.url).await, "parts").await);
+    let asked = workshop.server.asked().len();
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = home.beside(name);
+        std::fs::write(&path, bytes).expect("written");
+        path.display().to_string()
+    };
+    let one = write("one.wasm", component("implementer"));
+    let other = write("other.wasm", changed_implementer());
+    let case = root().join("plugins/implementer/cases/hello.toml").display().to_string();
+    let manifest = root().join("plugins/implementer/plugin.toml").display().to_string();
+    let words = ["plugin", "compare", &one, &other, "--manifest", &manifest, "--case", &case, "--projects", "5"];
+    let ended = atelier(&home, &workshop.server.url, &words);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let line = |beginning: &str| {
+        ended.out.lines().find(|line| line.starts_with(beginning)).unwrap_or_else(|| panic!("{beginning}: {}", ended.out))
+    };
+    assert!(line("case hello").contains("good") && line("case hello").contains("request 1 should have"), "{}", ended.out);
+    assert!(line("run ").contains("implement") && line("run ").contains("the same") && line("run ").contains("parts at"), "{}", ended.out);
+    assert!(line("one:").contains("2 of 2 as they should be") && line("other:").contains("0 of 2"), "{}", ended.out);
+    assert_eq!(workshop.server.asked().len(), asked, "nobody was asked but the case");
+    let nothing = atelier(&home, &workshop.server.url, &words[..6]);
+    assert!(nothing.code == Some(2) && nothing.err.contains("name cases with --case FILE"), "{:?} {}", nothing.code, nothing.err);
 }

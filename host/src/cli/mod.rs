@@ -9,6 +9,7 @@ mod hostile;
 mod keys;
 mod pin;
 mod plugin;
+mod plugin_compare;
 mod plugin_source;
 mod plugin_test;
 mod prices;

@@ -2,7 +2,7 @@
 
 use super::terminal::Bar;
 use super::trial::{ForWhom, TrialCommand};
-use super::{Exit, Json, pin, plugin_source, plugin_test, print_json, trial};
+use super::{Exit, Json, pin, plugin_compare, plugin_source, plugin_test, print_json, trial};
 use crate::plugins::builder::{self, Built};
 use crate::plugins::lock::Pins;
 use crate::plugins::pinning::Pinning;
@@ -69,6 +69,8 @@ pub(super) enum PluginCommand {
         #[arg(long, value_name = "FILE")]
         manifest: PathBuf,
     },
+    /// Compare two versions on cases and on recorded projects
+    Compare(plugin_compare::CompareArguments),
     /// Have a plugin play the role of its world, where several are pinned
     Use {
         /// The plugin's name
@@ -169,6 +171,7 @@ pub(super) async fn plugin(settings: Settings, command: PluginCommand) -> Result
         }
         PluginCommand::Test(arguments) => plugin_test::test(settings, arguments).await,
         PluginCommand::Pin(arguments) => pin::pin(&settings, &arguments).await,
+        PluginCommand::Compare(arguments) => plugin_compare::compare(settings, arguments).await,
         PluginCommand::Add(arguments) => plugin_source::add(&settings, &arguments).await,
         PluginCommand::Push { file, reference, manifest } => plugin_source::push(&file, &reference, &manifest).await,
         PluginCommand::Diff { file, manifest } => plugin_source::diff(&settings, &file, &manifest),
