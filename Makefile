@@ -70,7 +70,7 @@ hostile: plugins
 	$(ATELIER) --data-dir $(DATA_DIR) doctor --hostile
 
 ## Feeds the host what strangers could, in ever new forms, FUZZ_SECONDS for each of FUZZ_TARGETS (all of them without).
-fuzz: plugins guests
+fuzz:
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" tests/fuzz/run.sh
 
 ## What a check costs in the sandbox, beside python3 and node.

@@ -11,8 +11,6 @@ command -v cargo-fuzz >/dev/null || { echo "installing cargo-fuzz into target/to
 # No sanitizer: there is no unsafe code here to watch, and so any compiler will do.
 build=(--fuzz-dir tests/fuzz --target-dir target/fuzz -s none)
 cargo fuzz build "${build[@]}" || exit 1
-mkdir -p "$corpus/component"
-cp -n target/plugins/{indexer,implementer,guest}.wasm "$corpus/component/" 2>/dev/null
 printf '%-18s %12s %10s %10s %10s\n' target inputs seconds kept crashes
 figures=""; failed=0
 for target in $targets; do

@@ -4,7 +4,7 @@ use super::terminal::Bar;
 use super::trial::{ForWhom, TrialCommand};
 use super::{Exit, Json, pin, plugin_compare, plugin_source, plugin_test, print_json, trial};
 use crate::plugins::builder::{self, Built};
-use crate::plugins::lock::Pins;
+use crate::plugins::lock::{LockEntry, Pins};
 use crate::plugins::pinning::Pinning;
 use crate::plugins::registry::Registry;
 use crate::plugins::scaffold::{Language, scaffold};
@@ -224,6 +224,27 @@ pub(super) fn precompile(registry: &Registry) -> Result<usize> {
     Ok(names.len())
 }
 
+/// What an operator wants to know of a pinned plugin, in a line.
+fn standing(pins: &Pins, entry: &LockEntry) -> String {
+    let mut words = vec![format!("version {}", entry.version)];
+    let Some(known) = pins.manifest.plugins.iter().find(|known| known.name == entry.name) else { return "not in plugins.toml".to_owned() };
+    if pins.for_world(&known.world).is_some_and(|plays| plays.name == entry.name) && known.world != "runner" {
+        words.push("plays its role".to_owned());
+    }
+    if let Some(trial) = pins.manifest.trials.get(&known.world).filter(|trial| trial.plugin == entry.name && trial.share > 0) {
+        words.push(format!("tried on {} of 100 projects", trial.share));
+    }
+    if let Some(signer) = &known.signer {
+        words.push(format!("signed by {signer}"));
+    }
+    let withheld = pins.withheld(&entry.name);
+    if !withheld.is_empty() {
+        words.push(format!("not granted: {}", withheld.join(", ")));
+    }
+    words.push(format!("from {}", known.source));
+    words.join("; ")
+}
+
 fn list(settings: &Settings, imports: bool, json: bool) -> Result<Exit> {
     if !imports {
         let pins = Pins::read(&settings.data_dir)?;
@@ -232,7 +253,7 @@ fn list(settings: &Settings, imports: bool, json: bool) -> Result<Exit> {
             return Ok(Exit::Done);
         }
         for entry in &pins.lock.plugins {
-            println!("{:<12} {} {}", entry.name, entry.world, entry.sha256);
+            println!("{:<12} {} {} {}", entry.name, entry.world, entry.sha256, standing(&pins, entry));
             for before in &entry.previous {
                 println!("{:<12} {} {}", "  before", before.world, before.sha256);
             }
