@@ -61,7 +61,7 @@ registry:
 bench: plugins guests
 	$(CARGO) run --release -q -p tests --bin bench
 
-## What the sandbox costs, beside a bare wasmtime program: calls, host calls by import, live runs in a GiB, loading; Rust and JavaScript.
+## What the sandbox costs, beside a bare wasmtime program: calls, host calls by import, live runs in a GiB, loading; in every language of agents.
 bench-sandbox: plugins guests examples
 	$(CARGO) run --release -q -p tests --bin bench-sandbox
 

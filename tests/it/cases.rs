@@ -31,6 +31,10 @@ fn a_case_shows_what_a_plugin_does_and_takes_and_that_it_repeats() {
         assert!(ended.out.contains(words), "{words}: {}", ended.out);
     }
     assert!(!home.data().join("plugins.lock").exists(), "nothing was pinned");
+    let kept = std::fs::read_dir(home.data().join("plugins")).map_or(0, |entries| {
+        entries.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "wasm"))).count()
+    });
+    assert_eq!(kept, 0, "and nothing kept");
 }
 
 #[test]

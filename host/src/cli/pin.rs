@@ -6,7 +6,7 @@ use crate::plugins::PluginError;
 use crate::plugins::lock::Pins;
 use crate::plugins::manifest::PluginManifest;
 use crate::plugins::pinning::{Pinning, guard};
-use crate::plugins::registry::Registry;
+use crate::plugins::registry::{Loaded, Registry};
 use crate::plugins::signature::{PublicKey, SigningKey, Statement};
 use crate::plugins::smoke::smoke;
 use crate::settings::Settings;
@@ -14,6 +14,7 @@ use crate::workspace::sha256;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A signature in base64 has 88 letters; what is longer is none.
 const SIGNATURE_BYTES_MAX: u64 = 1_000;
@@ -92,6 +93,32 @@ pub(super) async fn change<T>(
         eprintln!("`{name}` asks for more than it is granted; this line under [plugin.grants] of plugins.toml would allow it: {line}");
     }
     Ok(changed)
+}
+
+/// Looks at a component as if it were pinned here, with the operator's grants, limits and runners. Nothing is saved, and its bytes are let go.
+pub(super) fn as_if_pinned<T>(
+    directory: &Path,
+    manifest: &PluginManifest,
+    bytes: &[u8],
+    look: impl FnOnce(Registry) -> Result<T>,
+) -> Result<T> {
+    let _alone = guard(directory)?;
+    let (mut pins, digest) = (Pins::read(directory)?, sha256(bytes));
+    let was_kept = pins.keeps(&digest);
+    let staged = pins.stage(manifest, bytes, Pinning { older: true, insecure_unsigned: true, ..Pinning::default() });
+    let looked = staged.map_err(Into::into).and_then(|_| look(Registry::staged(directory, pins.clone())?));
+    if !was_kept && pins.keeps(&digest) {
+        pins.discard(&digest)?;
+    }
+    looked
+}
+
+/// As [`as_if_pinned`], ready to run.
+pub(super) fn ready(directory: &Path, manifest: &PluginManifest, bytes: &[u8]) -> Result<(Arc<Registry>, Arc<Loaded>)> {
+    as_if_pinned(directory, manifest, bytes, |registry| {
+        let plugin = tokio::task::block_in_place(|| registry.get(&manifest.name))?;
+        Ok((Arc::new(registry), plugin))
+    })
 }
 
 pub(super) fn play(settings: &Settings, name: &str) -> Result<Exit> {

@@ -1,14 +1,12 @@
 //! `atelier plugin compare`: two versions of a plugin on the same work, side by side. On cases both run live with the case's model; on recorded
 //! projects both are replayed, which shows where one would have asked for something else, and costs nothing.
 
-use super::pin::read;
+use super::pin::{read, ready};
 use super::{Exit, Json, print_json};
 use crate::app::Reader;
 use crate::orchestrator::rehearsal::{Case, Rehearsed, rehearse};
 use crate::orchestrator::replay::{Finding, Replayed};
-use crate::plugins::lock::Pins;
 use crate::plugins::manifest::PluginManifest;
-use crate::plugins::pinning::Pinning;
 use crate::plugins::registry::{Loaded, Registry};
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
@@ -62,8 +60,8 @@ pub(super) async fn compare(settings: Settings, arguments: CompareArguments) -> 
         bail!("there is nothing to compare them on; name cases with --case FILE, or recorded projects with --projects N");
     }
     let manifest = PluginManifest::read(&arguments.manifest)?;
-    let one = load(&settings.data_dir, &manifest, &arguments.one)?;
-    let other = load(&settings.data_dir, &manifest, &arguments.other)?;
+    let load = |file: &Path| ready(&settings.data_dir, &manifest, &read(file)?).with_context(|| file.display().to_string());
+    let (one, other) = (load(&arguments.one)?, load(&arguments.other)?);
     let mut rows = Vec::new();
     for path in &arguments.cases {
         let case = Case::read(path)?;
@@ -80,15 +78,6 @@ pub(super) async fn compare(settings: Settings, arguments: CompareArguments) -> 
         show(&rows);
     }
     Ok(Exit::Done)
-}
-
-fn load(directory: &Path, manifest: &PluginManifest, file: &Path) -> Result<(Arc<Registry>, Arc<Loaded>)> {
-    let mut pins = Pins::read(directory)?;
-    let bytes = read(file)?;
-    pins.stage(manifest, &bytes, Pinning { older: true, insecure_unsigned: true, ..Pinning::default() })?;
-    let registry = Arc::new(Registry::staged(directory, pins)?);
-    let plugin = tokio::task::block_in_place(|| registry.get(&manifest.name)).with_context(|| file.display().to_string())?;
-    Ok((registry, plugin))
 }
 
 /// Every run of this plugin in the newest projects.
@@ -128,7 +117,7 @@ fn show(rows: &[Row]) {
 
 impl From<Rehearsed> for Side {
     fn from(run: Rehearsed) -> Side {
-        let good = run.problems.is_empty() && run.repeats;
+        let good = run.is_good();
         Side {
             end: if good { "good".to_owned() } else { run.problems.first().cloned().unwrap_or_else(|| "does not repeat".to_owned()) },
             good,

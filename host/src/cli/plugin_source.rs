@@ -1,7 +1,7 @@
 //! `atelier plugin add`, `push` and `diff`: plugins that come from elsewhere, and what would change with them.
 
 use super::Exit;
-use super::pin::{Terms, beside, change, read, read_signature};
+use super::pin::{Terms, as_if_pinned, beside, change, read, read_signature};
 use crate::plugins::distribution;
 use crate::plugins::lock::Pins;
 use crate::plugins::manifest::{Grants, PluginManifest};
@@ -43,18 +43,16 @@ pub(super) async fn push(file: &Path, reference: &str, manifest: &Path) -> Resul
 /// What an operator wants to know before a version takes the place of another.
 pub(super) fn diff(settings: &Settings, file: &Path, manifest: &Path) -> Result<Exit> {
     let (bytes, offered) = (read(file)?, PluginManifest::read(manifest)?);
-    let mut pins = Pins::read(&settings.data_dir)?;
+    let pins = Pins::read(&settings.data_dir)?;
     let Some(pinned) = pins.lock.plugins.iter().find(|entry| entry.name == offered.name).cloned() else {
         bail!("no plugin is pinned as `{}`, so nothing would change; `atelier plugin list` shows what is", offered.name);
     };
     let Some(entry) = pins.manifest.plugins.iter().find(|entry| entry.name == offered.name).cloned() else {
         bail!("`{}` is in plugins.lock and not in plugins.toml; pin it again", offered.name);
     };
-    let terms = Terms { older: true, insecure_unsigned: true, ..Terms::default() };
     let before = Registry::open(&settings.data_dir)?.imports(&offered.name)?;
     let old_bytes = pins.bytes(&offered.name, &pinned.sha256)?.len();
-    pins.stage(&offered, &bytes, terms.pinning("", None))?;
-    let after = Registry::staged(&settings.data_dir, pins)?.imports(&offered.name)?;
+    let after = as_if_pinned(&settings.data_dir, &offered, &bytes, |registry| Ok(registry.imports(&offered.name)?))?;
     let world = format!("atelier:agent/{}@{}", offered.world, offered.api);
     for (what, old, new) in [
         ("version", pinned.version.clone(), offered.version.clone()),

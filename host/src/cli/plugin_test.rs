@@ -1,17 +1,14 @@
 //! `atelier plugin test`: a plugin's cases, run under the real host with a scripted model.
 
+use super::pin::{read, ready};
 use super::{Exit, Json, print_json};
 use crate::orchestrator::rehearsal::{Case, Rehearsed, rehearse};
 use crate::plugins::builder::{self, Built};
-use crate::plugins::lock::Pins;
 use crate::plugins::manifest::PluginManifest;
-use crate::plugins::pinning::Pinning;
-use crate::plugins::registry::Registry;
 use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Where a plugin's cases are, in its folder.
 const CASES: &str = "cases";
@@ -38,23 +35,18 @@ pub(super) async fn test(settings: Settings, arguments: TestArguments) -> Result
     let (manifest, bytes) = match &arguments.component {
         Some(file) => {
             let manifest = PluginManifest::read(&arguments.directory.join("plugin.toml"))?;
-            (manifest, std::fs::read(file).with_context(|| format!("read {}", file.display()))?)
+            (manifest, read(file)?)
         }
         None => {
             let Built { manifest, bytes, .. } = builder::build(&arguments.directory, &std::path::absolute(&arguments.target_dir)?)?;
             (manifest, bytes)
         }
     };
-    // As if it were pinned here, so that its checks find the runners and a limit that the operator set is tried; nothing is saved.
-    let mut pins = Pins::read(&settings.data_dir)?;
-    let source = arguments.directory.display().to_string();
-    pins.stage(&manifest, &bytes, Pinning { source: &source, older: true, insecure_unsigned: true, ..Pinning::default() })?;
-    let registry = Arc::new(Registry::staged(&settings.data_dir, pins)?);
-    let plugin = tokio::task::block_in_place(|| registry.get(&manifest.name))?;
+    let (registry, plugin) = ready(&settings.data_dir, &manifest, &bytes)?;
     let (mut all, mut good) = (Vec::new(), 0);
     for (name, case) in &cases {
         let came = rehearse(settings.clone(), registry.clone(), &plugin, case).await.with_context(|| name.clone())?;
-        let is_good = came.problems.is_empty() && came.repeats;
+        let is_good = came.is_good();
         good += usize::from(is_good);
         if !arguments.json.json {
             show(name, is_good, &came);

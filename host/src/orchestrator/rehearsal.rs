@@ -90,6 +90,13 @@ pub struct Rehearsed {
     pub receipt: Receipt,
 }
 
+impl Rehearsed {
+    /// Whether it came out as the case expects, and would again.
+    pub fn is_good(&self) -> bool {
+        self.problems.is_empty() && self.repeats
+    }
+}
+
 impl Case {
     /// Reads a case, or says what is wrong with it.
     pub fn read(path: &Path) -> Result<Case> {

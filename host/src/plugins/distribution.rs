@@ -52,11 +52,6 @@ pub struct Pulled {
     pub signature: Option<String>,
 }
 
-/// Whether this names a registry and not a file.
-pub fn is_reference(text: &str) -> bool {
-    !std::path::Path::new(text).exists() && text.contains('/') && !text.starts_with(['.', '/']) && text.parse::<Reference>().is_ok()
-}
-
 /// Puts a component and its description into a registry. Returns its reference, with its digest.
 pub async fn push(reference: &str, description: &str, bytes: Vec<u8>, signature: Option<&str>) -> Result<String, PluginError> {
     let (place, client, auth) = open(reference)?;

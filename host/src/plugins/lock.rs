@@ -194,6 +194,12 @@ impl Pins {
         std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &path)).map_err(|error| PluginError::io(&path, error))
     }
 
+    /// Lets go of a version that was only looked at.
+    pub fn discard(&self, digest: &str) -> Result<(), PluginError> {
+        let path = self.path_of(digest);
+        std::fs::remove_file(&path).map_err(|error| PluginError::io(&path, error))
+    }
+
     /// The plugin that plays this role: the one that the operator chose, else the first by name.
     pub fn for_world(&self, world: &str) -> Option<&OperatorEntry> {
         let chosen = self.manifest.used.get(world);
