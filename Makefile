@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 # The development profile compiles the hot dependencies optimised, so that demo and tests share one build.
 ATELIER := target/debug/atelier
-PLUGINS := architect implementer indexer
+PLUGINS := architect implementer indexer documenter
 RUNNERS := target/plugins/runner-python.wasm target/plugins/runner-javascript.wasm
 EXAMPLES := $(foreach language,javascript python,target/plugins/architect-$(language).wasm target/plugins/implementer-$(language).wasm)
 OUT ?= out
@@ -160,10 +160,10 @@ define example
 endef
 
 # The runners' rules install node, npm and venv where they are missing.
-target/plugins/%-javascript.wasm: $(shell find plugins/templates/javascript plugins/templates/cases -type f) $(wildcard wit/v0.1.0/*.wit) | target/plugins/runner-javascript.wasm
+target/plugins/%-javascript.wasm: $(shell find plugins/templates/javascript plugins/templates/cases -type f) $(wildcard wit/*/*.wit) | target/plugins/runner-javascript.wasm
 	$(call example,javascript,js)
 
-target/plugins/%-python.wasm: $(shell find plugins/templates/python plugins/templates/cases -type f -not -path '*/__pycache__/*') $(wildcard wit/v0.1.0/*.wit) | target/plugins/runner-python.wasm
+target/plugins/%-python.wasm: $(shell find plugins/templates/python plugins/templates/cases -type f -not -path '*/__pycache__/*') $(wildcard wit/*/*.wit) | target/plugins/runner-python.wasm
 	$(call example,python,python)
 
 guests: toolchain $(ATELIER)

@@ -68,7 +68,7 @@ impl Home {
         let bytes = component("guest");
         home.pin(&manifest, &bytes);
         manifest.name = "guest-implementer".to_owned();
-        manifest.world = "implementer".to_owned();
+        (manifest.world, manifest.api) = ("implementer".to_owned(), "0.2.0".to_owned());
         home.pin(&manifest, &bytes);
         home.pin(&PluginManifest::read(&root().join("plugins/indexer/plugin.toml")).expect("its plugin.toml"), &component("indexer"));
         home

@@ -5,6 +5,7 @@ mod change;
 mod credits;
 mod demo;
 mod doctor;
+mod document;
 mod hostile;
 mod keys;
 mod pin;
@@ -52,6 +53,8 @@ enum Command {
     Resume(run::ResumeArguments),
     /// Ask for something else than before, while a project is built or after; a new plan and its price come next
     Change(change::ChangeArguments),
+    /// Have the documents of a delivered project written: requirements, design, test plan, user manual; their price comes first
+    Document(document::DocumentArguments),
     /// Try again what could not be done
     Retry(change::RetryArguments),
     /// Go back to the project as it was when a task was accepted
@@ -159,6 +162,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Demo(arguments) => demo::demo(settings, arguments).await,
         Command::Resume(arguments) => run::resume(settings, arguments).await,
         Command::Change(arguments) => change::change(settings, arguments).await,
+        Command::Document(arguments) => document::document(settings, arguments).await,
         Command::Retry(arguments) => change::retry(settings, arguments).await,
         Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
         Command::Serve(arguments) => serve::serve(settings, arguments).await,

@@ -133,7 +133,7 @@ pub(super) fn keygen(file: &Path) -> Result<Exit> {
 
 pub(super) fn sign(file: &Path, manifest: &Path, key: &Path) -> Result<Exit> {
     let (bytes, manifest) = (read(file)?, PluginManifest::read(manifest)?);
-    let world = format!("atelier:agent/{}@{}", manifest.world, manifest.api);
+    let world = manifest.contract();
     let signature = SigningKey::read(key)?.sign(&Statement { name: &manifest.name, world: &world, sha256: &sha256(&bytes) });
     let out = beside(file);
     std::fs::write(&out, format!("{signature}\n")).with_context(|| format!("write {}", out.display()))?;

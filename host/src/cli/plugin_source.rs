@@ -53,7 +53,7 @@ pub(super) fn diff(settings: &Settings, file: &Path, manifest: &Path) -> Result<
     let before = Registry::open(&settings.data_dir)?.imports(&offered.name)?;
     let old_bytes = pins.bytes(&offered.name, &pinned.sha256)?.len();
     let after = as_if_pinned(&settings.data_dir, &offered, &bytes, |registry| Ok(registry.imports(&offered.name)?))?;
-    let world = format!("atelier:agent/{}@{}", offered.world, offered.api);
+    let world = offered.contract();
     for (what, old, new) in [
         ("version", pinned.version.clone(), offered.version.clone()),
         ("world", pinned.world.clone(), world),

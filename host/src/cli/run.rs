@@ -6,6 +6,7 @@ use super::{Exit, Json, print_json};
 use crate::app::{App, LOCAL_WALLET};
 use crate::delivery::Delivery;
 use crate::ledger::NanoUsd;
+use crate::orchestrator::quote::Quote;
 use crate::orchestrator::worker::DRAIN_LIMIT;
 use crate::project::{HandedOver, Next, Pause, Phase};
 use crate::settings::Settings;
@@ -177,13 +178,7 @@ pub(super) async fn carry(mut app: App, mut project: Project, going: Going, mut 
             Next::Approve => {
                 let quote = app.orchestrator.quote(&project).await?;
                 show_plan(&project.state, &quote, app.orchestrator.checks());
-                let ceiling = match (going.ceiling.or(project.state.limit), going.yes) {
-                    (Some(ceiling), _) => Some(ceiling),
-                    (None, true) => Some(quote.ceiling),
-                    (None, false) if std::io::stdin().is_terminal() => ask_approval(&quote)?,
-                    (None, false) => None,
-                };
-                let Some(ceiling) = ceiling else {
+                let Some(ceiling) = accepted_ceiling(&going, project.state.limit, &quote)? else {
                     eprintln!("The plan waits for your approval: atelier resume {} --yes (or --ceiling CREDITS)", project.id);
                     return Ok(Exit::Paused);
                 };
@@ -193,6 +188,16 @@ pub(super) async fn carry(mut app: App, mut project: Project, going: Going, mut 
         }
     }
     finish(&app, &project, going.out, json).await
+}
+
+/// The ceiling that is accepted, if it is: as it was said, or as a person says now.
+pub(super) fn accepted_ceiling(going: &Going, limit: Option<NanoUsd>, quote: &Quote) -> Result<Option<NanoUsd>> {
+    match (going.ceiling.or(limit), going.yes) {
+        (Some(ceiling), _) => Ok(Some(ceiling)),
+        (None, true) => Ok(Some(quote.ceiling)),
+        (None, false) if std::io::stdin().is_terminal() => ask_approval(quote),
+        (None, false) => Ok(None),
+    }
 }
 
 /// Works, or lets others work, until a person has to act; `None` if that person pressed Ctrl-C and did not want to wait.
@@ -264,6 +269,7 @@ async fn others(store: &Store, mut project: Project) -> Result<Project> {
 async fn finish(app: &App, project: &Project, out: Option<PathBuf>, json: bool) -> Result<Exit> {
     app.orchestrator.drain(STOP_LIMIT).await;
     let exit = match &project.state.phase {
+        Phase::Delivered if project.state.documents.failed.is_some() => Exit::Failed,
         Phase::Delivered => Exit::Done,
         Phase::Failed(why) => {
             eprintln!("Not everything could be done: {why}");
@@ -285,6 +291,9 @@ async fn finish(app: &App, project: &Project, out: Option<PathBuf>, json: bool) 
     }
     let directory = out.unwrap_or_else(|| PathBuf::from(&project.id));
     delivery.write(&directory)?;
+    if let Some(why) = &project.state.documents.failed {
+        eprintln!("The documents could not be written ({why}). The project is as it was delivered, and what they cost is given back.");
+    }
     if json {
         print_json(&delivery.report)?;
         return Ok(exit);

@@ -104,21 +104,26 @@ pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
         eprintln!("  {} {} [{}]{done}", task.id, task.title, task.files.join(", "));
     }
     let unchecked = checks.out_of_reach(brief, plan);
-    let basis = match quote.measured_tasks {
-        0 => "a guess: too few tasks were measured on this machine yet".to_owned(),
-        measured => format!("from {measured} finished tasks"),
-    };
-    let price = if state.revision.is_some() { "Price of the change" } else { "Price" };
-    eprintln!(
-        "\n{price}: about {}, between {} and {} ({basis}), {} spent so far. Proposed ceiling, for the whole project: {}.",
-        quote.expected, quote.low, quote.high, quote.spent, quote.ceiling
-    );
+    eprintln!();
+    show_price(if state.revision.is_some() { "Price of the change" } else { "Price" }, quote);
     if unchecked > 0 {
         eprintln!(
             "{unchecked} of {} requirements can't be checked by running code here; the report will say unverified.",
             brief.requirements.len()
         );
     }
+}
+
+/// A price before work.
+pub(super) fn show_price(name: &str, quote: &Quote) {
+    let basis = match quote.measured_tasks {
+        0 => "a guess: too few of them were measured on this machine yet".to_owned(),
+        measured => format!("from {measured} that were finished here"),
+    };
+    eprintln!(
+        "{name}: about {}, between {} and {} ({basis}), {} spent so far. Proposed ceiling, for the whole project: {}.",
+        quote.expected, quote.low, quote.high, quote.spent, quote.ceiling
+    );
 }
 
 /// Asks whether to go on, and under which ceiling.

@@ -63,6 +63,9 @@ pub struct TaskLine {
     pub rejected_tries: u32,
     /// What was done, or why not.
     pub note: String,
+    /// What it left open and its implementer decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumptions: Vec<String>,
 }
 
 impl Report {
@@ -105,6 +108,7 @@ impl Report {
                         status: status.to_owned(),
                         rejected_tries: progress.attempt,
                         note,
+                        assumptions: progress.assumptions.clone(),
                     }
                 })
                 .collect(),
@@ -169,6 +173,12 @@ impl Report {
         writeln!(out, "\n## Tasks\n\n| | task | status | rejected tries | |\n| --- | --- | --- | --- | --- |")?;
         for task in &self.tasks {
             writeln!(out, "| {} | {} | {} | {} | {} |", task.id, cell(&task.title), task.status, task.rejected_tries, cell(&task.note))?;
+        }
+        let assumed: Vec<_> =
+            self.tasks.iter().filter(|task| task.status == "accepted").flat_map(|task| &task.assumptions).map(|text| cell(text)).collect();
+        if !assumed.is_empty() {
+            writeln!(out, "\n## What was assumed\n\nThe requirements leave this open, and those who built it decided:\n")?;
+            assumed.iter().try_for_each(|text| writeln!(out, "- {text}"))?;
         }
         let receipt = &self.receipt;
         writeln!(out, "\n## What it took\n\n| | |\n| --- | --- |")?;

@@ -2,11 +2,12 @@
 
 use super::Orchestrator;
 use super::control::{DECISIONS_MAX, cancelled};
-use super::step::{Inputs, SUMMARY_CHARS_MAX, is_overtaken, result_sha256};
+use super::step::{Inputs, is_overtaken, result_sha256};
 use crate::plugins::api::words::line;
 use crate::plugins::run::{Ended, Outcome, Value, is_outage};
+use crate::project::documents::written;
 use crate::project::plan::{brief_problems, handed_over_problems, plan_problems};
-use crate::project::{Event, Failure, Pause, Ready, Step};
+use crate::project::{Event, Failure, Pause, Ready, SUMMARY_CHARS_MAX, Step, Work};
 use crate::store::StoreError;
 use crate::store::projects::{Asked, Change, Project};
 use crate::store::runs::RunEnd;
@@ -133,16 +134,17 @@ impl Orchestrator {
             }
             Outcome::Returned(Ok(value)) => {
                 let event = match (value, &ready.step) {
-                    (Value::Summary(summary), Step::Implement { task, .. }) => {
+                    (Value::Work(work), Step::Implement { task, .. }) => {
                         change.files = Some(ended.overlay.files().clone());
-                        let summary = line(summary, SUMMARY_CHARS_MAX);
-                        change.event = Some(("written", summary.clone()));
+                        let work = Work { summary: line(&work.summary, SUMMARY_CHARS_MAX), ..work.clone() };
+                        change.event = Some(("written", work.summary.clone()));
                         let (base, tree) = (inputs.accepted.clone(), ended.overlay.sha256());
-                        Event::Implemented { task: task.clone(), base, tree, summary }
+                        Event::Implemented { task: task.clone(), base, tree, work }
                     }
                     (Value::Verdict(verdict), Step::Verify { task, .. }) => {
                         self.verified(project, task, inputs, ended.overlay.files(), verdict.clone(), &mut change).await?
                     }
+                    (Value::Documents(summary), Step::Document) => self.documented(inputs, summary, ended, &mut change).await?.unwrap_or_else(failed),
                     (value, _) => {
                         let handed = self.handed_over_files(project).await?;
                         understood(project, &handed, value.clone(), &mut change).unwrap_or_else(failed)
@@ -157,6 +159,18 @@ impl Orchestrator {
             change.event = Some(("failed", why.clone()));
         }
         Ok(Some((event, change)))
+    }
+
+    /// Documents, after the host's own look at them; or why they are none.
+    async fn documented(&self, inputs: &Inputs, summary: &str, ended: &Ended, change: &mut Change) -> Result<Result<Event, String>> {
+        let (before, after) = (self.store.files(&inputs.accepted).await?, ended.overlay.files());
+        let Some(brief) = &inputs.job.brief else { return Ok(Err("there is no brief to write documents of".to_owned())) };
+        Ok(written(brief, &before, after).map(|paths| {
+            let summary = line(summary, SUMMARY_CHARS_MAX);
+            change.files = Some(after.clone());
+            change.event = Some(("documented", format!("{}: {summary}", paths.iter().cloned().collect::<Vec<_>>().join(", "))));
+            Event::Documented { tree: ended.overlay.sha256(), summary, paths }
+        }))
     }
 
     /// Gives a step back that met a fault of the host, for a while; after too many of them an operator has to look.
@@ -193,7 +207,7 @@ fn understood(project: &Project, handed: &Files, value: Value, change: &mut Chan
             change.event = Some(("planned", if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }));
             Ok(Event::Planned(plan))
         }
-        Value::Summary(_) | Value::Verdict(_) => Err("the plugin returned what belongs to another step".to_owned()),
+        Value::Work(_) | Value::Verdict(_) | Value::Documents(_) => Err("the plugin returned what belongs to another step".to_owned()),
     }
 }
 

@@ -94,7 +94,7 @@ impl Control {
         self.store.wish(&project.id, Wish::GoOn).await?;
         let project = match (ceiling, &project.state.phase) {
             // A plan that waits is approved where it is shown.
-            (Some(ceiling), Phase::Eliciting | Phase::Planning | Phase::Building | Phase::Paused(..)) => {
+            (Some(ceiling), Phase::Eliciting | Phase::Planning | Phase::Building | Phase::Documenting | Phase::Paused(..)) => {
                 self.approve(&project, ceiling).await?
             }
             _ => project,
@@ -168,6 +168,18 @@ impl Control {
         self.store.wish(id, Wish::GoOn).await?;
         let text = requirement.map_or_else(|| request.to_owned(), |requirement| format!("{requirement}: {request}"));
         self.apply(project, event, "change", &text, |before, now| before.brief == now.brief).await
+    }
+
+    /// Has the documents of a delivered project written, under this ceiling on all that is spent on it.
+    pub async fn document(&self, project: &Project, ceiling: NanoUsd) -> Result<Project> {
+        let id = &project.id;
+        if project.state.phase != Phase::Delivered {
+            bail!("documents are written of what was delivered; project {id} is {}", project.state.phase.word());
+        }
+        self.store.wish(id, Wish::GoOn).await?;
+        let text = format!("documents are wanted, ceiling {ceiling}");
+        let seen = |before: &State, now: &State| before.phase == now.phase && before.plan == now.plan;
+        self.apply(project, Event::DocumentsAsked(ceiling), "approved", &text, seen).await
     }
 
     /// Goes back to the project as it was when this task was accepted. It waits then; what came after is done again when it goes on.
@@ -249,7 +261,12 @@ impl Control {
 
 /// What a cancel does, in words.
 pub(super) fn cancelled(state: &State) -> String {
-    let what = if state.revision.is_some() { "the change is withdrawn" } else { "cancelled" };
+    let is_documenting = state.clone().withdraw_documents();
+    let what = match state.revision.is_some() {
+        true => "the change is withdrawn",
+        false if is_documenting => "the documents are given up",
+        false => "cancelled",
+    };
     format!("{what} by the user")
 }
 

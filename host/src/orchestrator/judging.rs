@@ -1,9 +1,9 @@
 //! Whether a try is good: the host's own checks on its files, and what a verdict means where other tasks were accepted meanwhile.
 
 use super::Orchestrator;
-use super::step::{Inputs, SUMMARY_CHARS_MAX};
+use super::step::Inputs;
 use crate::plugins::api::words::line;
-use crate::project::{Acceptance, Check, CheckResult, CheckStatus, Event, Verdict};
+use crate::project::{Acceptance, Check, CheckResult, CheckStatus, Event, SUMMARY_CHARS_MAX, Verdict};
 use crate::store::projects::{Change, Project};
 use crate::workspace::merge::merge;
 use crate::workspace::path::ProjectPath;

@@ -9,6 +9,8 @@ use anyhow::Result;
 
 /// A task's usual appetite, until this machine has measured its own: two to three calls of a few thousand tokens each.
 const TASK_GUESS: Usage = Usage { input: 12_000, cached_input: 0, cache_write: 0, output: 4_000, reasoning: 0 };
+/// What the documents of a project usually take, until this machine has measured its own: two calls that see the files.
+const DOCUMENTS_GUESS: Usage = Usage { input: 20_000, cached_input: 0, cache_write: 0, output: 5_000, reasoning: 0 };
 /// The proposed ceiling leaves room for every task to be tried twice.
 const CEILING_FACTOR: i64 = 2;
 /// Fewer measured tasks than this say little.
@@ -49,13 +51,30 @@ impl Orchestrator {
         if costs.len() >= MEASURED_TASKS_MIN {
             return Ok(measured(spent, tasks, costs));
         }
-        let guess = match self.settings.models_of("coder").first() {
-            Some((provider, model)) => {
-                self.store.price(provider, model).await?.map_or(NanoUsd::ZERO, |price| price.rates.cost(&TASK_GUESS))
-            }
-            None => NanoUsd::ZERO,
+        Ok(guessed(spent, tasks, self.guess("coder", &TASK_GUESS).await?))
+    }
+}
+
+impl Orchestrator {
+    /// What the documents of a delivered project will probably cost; none where nobody is pinned who writes them.
+    pub async fn quote_documents(&self, project: &Project) -> Result<Option<Quote>> {
+        let Ok(documenter) = self.registry.for_project("documenter", &project.id, &project.wallet) else { return Ok(None) };
+        let budget = self.store.project_budget(&project.id).await?;
+        let costs = self.store.costs_of_accepted_tasks(Some(&documenter.sha256), MEASURED_TASKS_MAX).await?;
+        let quote = match costs.len() >= MEASURED_TASKS_MIN {
+            true => measured(budget.spent, 1, costs),
+            false => guessed(budget.spent, 1, self.guess("planner", &DOCUMENTS_GUESS).await?),
         };
-        Ok(guessed(spent, tasks, guess))
+        // What was accepted before is never taken back.
+        Ok(Some(Quote { ceiling: quote.ceiling.max(project.state.ceiling.unwrap_or(NanoUsd::ZERO)), ..quote }))
+    }
+
+    /// What so many tokens of this class cost.
+    async fn guess(&self, class: &str, usage: &Usage) -> Result<NanoUsd> {
+        Ok(match self.settings.models_of(class).first() {
+            Some((provider, model)) => self.store.price(provider, model).await?.map_or(NanoUsd::ZERO, |price| price.rates.cost(usage)),
+            None => NanoUsd::ZERO,
+        })
     }
 }
 

@@ -38,7 +38,7 @@ const TOLD_CHARS_MAX: usize = 300;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// `elicit`, `make-plan`, `verify` or `implement`.
+    /// `elicit`, `make-plan`, `verify`, `implement` or `document`.
     pub export: String,
     /// What the model says, call by call.
     #[serde(default)]
@@ -127,7 +127,8 @@ impl Case {
             "make-plan" => Step::MakePlan,
             "verify" => Step::Verify { task: task()?, attempt },
             "implement" => Step::Implement { task: task()?, attempt },
-            other => bail!("there is no export `{other}`; there are elicit, make-plan, verify and implement"),
+            "document" => task().map(|_| Step::Document)?,
+            other => bail!("there is no export `{other}`; there are elicit, make-plan, verify, implement and document"),
         })
     }
 
@@ -225,7 +226,7 @@ impl Stage<'_> {
         let overlay = overlay(&job, &self.step, self.files.clone());
         let granted = self.plugin.granted(self.step.export());
         let mut context = RunContext::new(owner, self.plugin.limits, granted, job, overlay, self.services.clone(), journal);
-        if self.step.task().is_some() {
+        if self.case.job.task.is_some() {
             context = context.without_questions();
         }
         if closed {

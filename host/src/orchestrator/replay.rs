@@ -103,7 +103,7 @@ impl Orchestrator {
         }
         let ended = self.call_closed(project, recorded, plugin, &inputs).await?;
         (replayed.host_calls, replayed.fuel, replayed.memory_peak_bytes) = (ended.host_calls, ended.fuel, ended.memory_peak_bytes);
-        if let (Outcome::Returned(Ok(Value::Summary(_))), Some(task)) = (&ended.outcome, &inputs.job.task) {
+        if let (Outcome::Returned(Ok(Value::Work(_))), Some(task)) = (&ended.outcome, &inputs.job.task) {
             let results = self.judge(&self.starting_files(project).await?, ended.overlay.files(), &task.acceptance).await;
             let passed = results.iter().filter(|result| result.status == CheckStatus::Passed).count();
             replayed.checks = Some((passed, results.iter().filter(|result| result.status != CheckStatus::NotRun).count()));
@@ -156,7 +156,7 @@ impl Orchestrator {
         let services = Services { progress: None, ..self.services() };
         let granted = plugin.granted(step.export());
         let mut context = RunContext::new(owner, plugin.limits, granted, inputs.job.clone(), overlay, services, journal).closed();
-        if step.task().is_some() {
+        if inputs.job.task.is_some() {
             context = context.without_questions();
         }
         let _slot = self.agent_runs.acquire().await;
@@ -172,6 +172,7 @@ fn step_of(recorded: &Recorded, inputs: &Inputs) -> (Export, Step) {
     match recorded.step.split(' ').next().unwrap_or_default() {
         "elicit" => (Export::Elicit, Step::Elicit),
         "make-plan" => (Export::MakePlan, Step::MakePlan),
+        "document" => (Export::Document, Step::Document),
         "verify" => (Export::Verify, Step::Verify { task, attempt }),
         _ => (Export::Implement, Step::Implement { task, attempt }),
     }

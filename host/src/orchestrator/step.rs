@@ -20,9 +20,6 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::sync::PoisonError;
 
-/// What the implementer says it did becomes a line of the history.
-pub(super) const SUMMARY_CHARS_MAX: usize = 300;
-
 /// What a run is given beside its files. It is stored with the run, so that a replay gets the same, whatever was accepted meanwhile.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Inputs {
@@ -91,7 +88,7 @@ impl Orchestrator {
         let (granted, job) = (plugin.granted(step.export()), inputs.job.clone());
         let services = Services { pausing: told.pausing, ..self.services() };
         let mut context = RunContext::new(owner, plugin.limits, granted, job, overlay, services, recorded);
-        if step.task().is_some() {
+        if inputs.job.task.is_some() {
             context = context.without_questions();
         }
         let slot = self.agent_runs.acquire().await;
@@ -176,9 +173,14 @@ impl Orchestrator {
             (Err(_), _) => accepted.clone(),
         };
         drop(looking);
-        let task = self.task(&project, step);
+        let task = match step {
+            Step::Document => Some(project.state.documents_task(&files)),
+            _ => self.task(&project, step),
+        };
         let results = match (step, &task) {
             (Step::Verify { .. }, Some(task)) => self.judge(&self.starting_files(&project).await?, &files, &task.acceptance).await,
+            // They say what was verified, so they are given it.
+            (Step::Document, _) => project.state.tasks.iter().flat_map(|task| task.results.clone()).collect(),
             _ => Vec::new(),
         };
         let job = self.job(&project, step, task, plugin, results);
@@ -200,7 +202,7 @@ impl Orchestrator {
             return self.apply_or_leave(&project, event, change).await.map(|()| None);
         }
         let base_tree = self.store.save_files(&files).await?;
-        let key = step.task().map(|task| project.state.task_key(task));
+        let key = project.state.key_of(step);
         self.offer(plugin).await?;
         let new = NewRun {
             project: &project.id,
@@ -286,10 +288,10 @@ pub(super) fn is_overtaken(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(StoreError::Conflict(_) | StoreError::LeaseLost(_)))
 }
 
-/// What the run may write: for an implementer the task's files, never those of a check; for the others nothing.
+/// What the run may write: for an implementer and a documenter the task's files, never those of a check; for the others nothing.
 pub(super) fn overlay(job: &Job, step: &Step, files: Files) -> Overlay {
     let writable = match (step, &job.task) {
-        (Step::Implement { .. }, Some(task)) => task.files.iter().filter_map(|file| FilePattern::parse(file).ok()).collect(),
+        (Step::Implement { .. } | Step::Document, Some(task)) => task.files.iter().filter_map(|file| FilePattern::parse(file).ok()).collect(),
         _ => Vec::new(),
     };
     let checks = job.plan.iter().flat_map(|plan| plan.check_files());
@@ -322,5 +324,6 @@ pub(super) fn export(step: &Step) -> Export {
         Step::MakePlan => Export::MakePlan,
         Step::Implement { .. } => Export::Implement,
         Step::Verify { .. } => Export::Verify,
+        Step::Document => Export::Document,
     }
 }

@@ -128,7 +128,7 @@ fn build_with_node(directory: &Path, target_directory: &Path, manifest: &PluginM
         run(directory, Path::new("npm"), &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
     }
     let file = output_file(target_directory, manifest)?;
-    run(directory, Path::new("npm"), &["run", "--silent", "build", "--", &manifest.world, &file.display().to_string()])?;
+    run(directory, Path::new("npm"), &["run", "--silent", "build", "--", &manifest.contract(), &file.display().to_string()])?;
     std::fs::read(&file).map_err(|error| PluginError::io(&file, error))
 }
 
@@ -148,7 +148,7 @@ fn build_with_python(directory: &Path, target_directory: &Path, manifest: &Plugi
     }
     let file = output_file(target_directory, manifest)?;
     let shown = file.display().to_string();
-    let words = ["-q", "-d", "sdk/wit", "-w", &manifest.world, "componentize", "-p", "src", "-p", "sdk", "app", "-o", &shown];
+    let words = ["-q", "-d", "sdk/wit", "-w", &manifest.contract(), "componentize", "-p", "src", "-p", "sdk", "app", "-o", &shown];
     run(directory, &own.join("bin/componentize-py"), &words)?;
     std::fs::read(&file).map_err(|error| PluginError::io(&file, error))
 }

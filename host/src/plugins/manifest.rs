@@ -59,7 +59,7 @@ pub struct PluginManifest {
     /// The author's version.
     #[serde(default)]
     pub version: String,
-    /// `architect`, `implementer` or `indexer`.
+    /// The role, such as `architect`.
     pub world: String,
     /// The contract's version.
     pub api: String,
@@ -110,6 +110,11 @@ impl Wasi {
 }
 
 impl PluginManifest {
+    /// The world with its version, such as `atelier:agent/architect@0.1.0`.
+    pub fn contract(&self) -> String {
+        format!("atelier:agent/{}@{}", self.world, self.api)
+    }
+
     /// Reads `plugin.toml`.
     pub fn read(path: &Path) -> Result<PluginManifest, PluginError> {
         read_toml(path)

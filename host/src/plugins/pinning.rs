@@ -92,7 +92,7 @@ impl Pins {
             LockEntry {
                 name: asks.name.clone(),
                 sha256: digest,
-                world: format!("atelier:agent/{}@{}", asks.world, asks.api),
+                world: asks.contract(),
                 version: asks.version.clone(),
                 signature: pinning.signature.map(str::to_owned),
                 previous: Vec::new(),

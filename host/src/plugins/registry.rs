@@ -1,7 +1,7 @@
 //! The pinned plugins, compiled, checked against their world and ready to instantiate.
 
 use super::PluginError;
-use super::api::v0_1_0 as api;
+use super::api::{Implementer, v0_1_0, v0_2_0};
 use super::engine;
 use super::imports::{Context, add_to_linker};
 use super::inspect;
@@ -18,11 +18,13 @@ use wasmtime::component::{Component, Linker};
 /// The role of a plugin, with its instance template.
 pub enum World {
     /// Elicits, plans, verifies.
-    Architect(api::architect::ArchitectPre<Context>),
+    Architect(v0_1_0::architect::ArchitectPre<Context>),
     /// Implements.
-    Implementer(api::implementer::ImplementerPre<Context>),
+    Implementer(Implementer),
+    /// Writes documents.
+    Documenter(v0_2_0::documenter::DocumenterPre<Context>),
     /// Cuts files into chunks.
-    Indexer(api::indexer::IndexerPre<Context>),
+    Indexer(v0_1_0::indexer::IndexerPre<Context>),
 }
 
 /// A plugin that can run.
@@ -221,11 +223,13 @@ impl Registry {
         let mismatch = |error: wasmtime::Error| wrong(vec![format!("{error:#}")]);
         let linker = if entry.executes.wasi == Wasi::Empty { &self.wasi_linker } else { &self.linker };
         let instance = linker.instantiate_pre(&component).map_err(mismatch)?;
+        let version = fits.rsplit('@').next().unwrap_or_default();
         let world = match entry.world.as_str() {
-            "architect" => World::Architect(api::architect::ArchitectPre::new(instance).map_err(mismatch)?),
-            "implementer" => World::Implementer(api::implementer::ImplementerPre::new(instance).map_err(mismatch)?),
-            "indexer" => World::Indexer(api::indexer::IndexerPre::new(instance).map_err(mismatch)?),
-            other => return Err(wrong(vec![format!("there is no world `{other}`; there are architect, implementer, indexer and runner")])),
+            "architect" => World::Architect(v0_1_0::architect::ArchitectPre::new(instance).map_err(mismatch)?),
+            "implementer" => World::Implementer(Implementer::new(version, instance).map_err(mismatch)?),
+            "documenter" => World::Documenter(v0_2_0::documenter::DocumenterPre::new(instance).map_err(mismatch)?),
+            "indexer" => World::Indexer(v0_1_0::indexer::IndexerPre::new(instance).map_err(mismatch)?),
+            other => return Err(wrong(vec![format!("an agent has no world `{other}`")])),
         };
         Ok(Loaded { name: name.to_owned(), sha256, limits: entry.limits, engine: self.engine.clone(), world, entry })
     }

@@ -1,12 +1,11 @@
 //! One call of one export, in a fresh instance that is thrown away afterwards. No lock is held while wasm runs.
 
-use super::api::v0_1_0 as api;
 use super::imports::Context;
 use super::journal::Diverged;
 use super::limits::{EPOCH_TICK, Limits};
 use super::registry::{Loaded, World};
 use crate::index::FileIndex;
-use crate::project::{Brief, Failure, Pause, Plan, Question, Refusal, Verdict};
+use crate::project::{Brief, Failure, Pause, Plan, Question, Refusal, Verdict, Work};
 use crate::store::runs::JournalRow;
 use crate::workspace::overlay::Overlay;
 use std::sync::Arc;
@@ -29,6 +28,8 @@ pub enum Export {
     Verify,
     /// `implementer.implement`
     Implement,
+    /// `documenter.document`
+    Document,
 }
 
 /// What an export returned.
@@ -40,8 +41,11 @@ pub enum Value {
     Plan(Plan),
     /// Of `verify`.
     Verdict(Verdict),
-    /// Of `implement`: one line.
-    Summary(String),
+    /// Of `implement`.
+    #[serde(rename = "Summary")]
+    Work(Work),
+    /// Of `document`: one line.
+    Documents(String),
 }
 
 /// How a run ended, with what it used.
@@ -175,7 +179,7 @@ pub async fn call(plugin: &Loaded, export: Export, context: Context, cancelled: 
         () = wait_for(cancelled) => Err(Outcome::Cancelled),
     };
     let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
-    let outcome = result.map_or_else(|outcome| outcome, |value| Outcome::Returned(value.map_err(Failure::from)));
+    let outcome = result.map_or_else(|outcome| outcome, |value| Outcome::Returned(value));
     ended(outcome, fuel, store.into_data())
 }
 
@@ -209,23 +213,24 @@ pub fn prepare(plugin: &Loaded, context: Context) -> Result<Store<Context>, (was
     }
 }
 
-async fn invoke(plugin: &Loaded, export: Export, store: &mut Store<Context>) -> wasmtime::Result<Result<Value, api::types::Failure>> {
+async fn invoke(plugin: &Loaded, export: Export, store: &mut Store<Context>) -> wasmtime::Result<Result<Value, Failure>> {
     match (&plugin.world, export) {
         (World::Architect(pre), Export::Elicit) => {
             let instance = pre.instantiate_async(&mut *store).await?;
-            Ok(instance.call_elicit(store).await?.map(|brief| Value::Brief(brief.into())))
+            Ok(instance.call_elicit(store).await?.map(|brief| Value::Brief(brief.into())).map_err(Into::into))
         }
         (World::Architect(pre), Export::MakePlan) => {
             let instance = pre.instantiate_async(&mut *store).await?;
-            Ok(instance.call_make_plan(store).await?.map(|plan| Value::Plan(plan.into())))
+            Ok(instance.call_make_plan(store).await?.map(|plan| Value::Plan(plan.into())).map_err(Into::into))
         }
         (World::Architect(pre), Export::Verify) => {
             let instance = pre.instantiate_async(&mut *store).await?;
-            Ok(instance.call_verify(store).await?.map(|verdict| Value::Verdict(verdict.into())))
+            Ok(instance.call_verify(store).await?.map(|verdict| Value::Verdict(verdict.into())).map_err(Into::into))
         }
-        (World::Implementer(pre), Export::Implement) => {
+        (World::Implementer(implementer), Export::Implement) => Ok(implementer.implement(store).await?.map(Value::Work)),
+        (World::Documenter(pre), Export::Document) => {
             let instance = pre.instantiate_async(&mut *store).await?;
-            Ok(instance.call_implement(store).await?.map(Value::Summary))
+            Ok(instance.call_document(store).await?.map(Value::Documents).map_err(Into::into))
         }
         _ => Err(wasmtime::Error::msg("the plugin has no such export")),
     }

@@ -2,7 +2,7 @@
 //! can be built anywhere.
 
 use super::PluginError;
-use super::api::VERSIONS;
+use super::api::versions_of;
 use std::path::Path;
 
 /// A plugin's name is a crate's and a folder's as well.
@@ -15,19 +15,24 @@ macro_rules! embedded {
 
 /// The contract, which every plugin has beside it.
 const CONTRACT: Files = embedded![
-    "sdk/wit/checks.wit" from "wit/v0.1.0/checks.wit",
-    "sdk/wit/dialogue.wit" from "wit/v0.1.0/dialogue.wit",
-    "sdk/wit/index.wit" from "wit/v0.1.0/index.wit",
-    "sdk/wit/job.wit" from "wit/v0.1.0/job.wit",
-    "sdk/wit/llm.wit" from "wit/v0.1.0/llm.wit",
-    "sdk/wit/log.wit" from "wit/v0.1.0/log.wit",
-    "sdk/wit/runner.wit" from "wit/v0.1.0/runner.wit",
-    "sdk/wit/types.wit" from "wit/v0.1.0/types.wit",
-    "sdk/wit/workspace.wit" from "wit/v0.1.0/workspace.wit",
-    "sdk/wit/worlds.wit" from "wit/v0.1.0/worlds.wit",
+    "sdk/wit/worlds.wit" from "wit/v0.2.0/worlds.wit",
+    "sdk/wit/deps/agent-0.1.0/checks.wit" from "wit/v0.1.0/checks.wit",
+    "sdk/wit/deps/agent-0.1.0/dialogue.wit" from "wit/v0.1.0/dialogue.wit",
+    "sdk/wit/deps/agent-0.1.0/index.wit" from "wit/v0.1.0/index.wit",
+    "sdk/wit/deps/agent-0.1.0/job.wit" from "wit/v0.1.0/job.wit",
+    "sdk/wit/deps/agent-0.1.0/llm.wit" from "wit/v0.1.0/llm.wit",
+    "sdk/wit/deps/agent-0.1.0/log.wit" from "wit/v0.1.0/log.wit",
+    "sdk/wit/deps/agent-0.1.0/runner.wit" from "wit/v0.1.0/runner.wit",
+    "sdk/wit/deps/agent-0.1.0/types.wit" from "wit/v0.1.0/types.wit",
+    "sdk/wit/deps/agent-0.1.0/workspace.wit" from "wit/v0.1.0/workspace.wit",
+    "sdk/wit/deps/agent-0.1.0/worlds.wit" from "wit/v0.1.0/worlds.wit",
 ];
-/// The Rust SDK's root names the folder with the contract: so in this repository, and so in a plugin's folder.
-const CONTRACT_FOLDER: (&str, &str) = ("../../wit/v0.1.0", "wit");
+/// The Rust SDK's root names the folders with the contract: so in this repository, and so in a plugin's folder, where they lie as WIT's
+/// tools expect a package and what it depends on.
+const CONTRACT_FOLDERS: &[(&str, &str)] = &[
+    ("[\"../../wit/v0.1.0\", \"../../wit/v0.2.0\"]", "\"wit\""),
+    ("\"../../wit/v0.1.0\"", "\"wit/deps/agent-0.1.0\""),
+];
 
 /// Paths in the plugin's folder and their texts.
 type Files = &'static [(&'static str, &'static str)];
@@ -82,6 +87,11 @@ const RUST: Template = Template {
             "indexer",
             embedded!["plugin.toml" from "plugins/templates/rust/plugin.indexer.toml.template"],
             embedded!["src/lib.rs" from "plugins/templates/rust/indexer.rs"],
+        ),
+        (
+            "documenter",
+            embedded!["plugin.toml" from "plugins/templates/rust/plugin.documenter.toml.template"],
+            embedded!["src/lib.rs" from "plugins/templates/rust/documenter.rs", "cases/greeter.toml" from "plugins/templates/cases/documenter.toml"],
         ),
     ],
 };
@@ -183,14 +193,15 @@ pub fn scaffold(folder: &Path, name: &str, world: &str, language: Language) -> R
     if folder.exists() {
         return Err(PluginError::Build(format!("{} is there already; choose another folder", folder.display())));
     }
-    let api = VERSIONS.last().copied().unwrap_or_default();
+    let api = versions_of(world).last().copied().unwrap_or_default();
     let values = [("{{name}}", name), ("{{world}}", world), ("{{api}}", api), ("{{version}}", env!("CARGO_PKG_VERSION"))];
     let fill = |text: &str| values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
     for (path, text) in template.filled.iter().chain(*filled) {
         write(&folder.join(path), &fill(text))?;
     }
     for (path, text) in template.verbatim.iter().chain(*verbatim).chain(CONTRACT) {
-        write(&folder.join(path), &text.replace(CONTRACT_FOLDER.0, CONTRACT_FOLDER.1))?;
+        let text = CONTRACT_FOLDERS.iter().fold((*text).to_owned(), |text, (here, there)| text.replace(here, there));
+        write(&folder.join(path), &text)?;
     }
     Ok(())
 }
@@ -213,7 +224,7 @@ mod tests {
             ("", "implementer", Language::Rust, "no plugin's name"),
             ("Mine", "implementer", Language::Js, "no plugin's name"),
             ("../x", "implementer", Language::Rust, "no plugin's name"),
-            ("x", "runner", Language::Rust, "there are architect, implementer, indexer"),
+            ("x", "runner", Language::Rust, "there are architect, implementer, indexer, documenter"),
             ("x", "indexer", Language::Js, "there are architect, implementer"),
         ] {
             let refused = scaffold(&at, name, world, language).expect_err("refused").to_string();
@@ -242,7 +253,7 @@ mod tests {
         ] {
             let at = folder.path().join(format!("{language:?}"));
             scaffold(&at, "mine", "implementer", language).expect("a plugin");
-            for (here, there) in sdk.iter().chain(&[("sdk/wit", "wit/v0.1.0")]) {
+            for (here, there) in sdk.iter().chain(&[("sdk/wit", "wit/v0.2.0"), ("sdk/wit/deps/agent-0.1.0", "wit/v0.1.0")]) {
                 for name in names(&root.join(there)) {
                     assert!(at.join(here).join(&name).exists(), "{language:?}: {there}/{name} does not go along");
                 }

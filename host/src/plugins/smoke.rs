@@ -25,6 +25,7 @@ pub async fn smoke(registry: &Registry, name: &str, digest: Option<&str>) -> Res
     let exports: &[(&str, Export)] = match &plugin.world {
         World::Architect(_) => &[("elicit", Export::Elicit), ("make-plan", Export::MakePlan), ("verify", Export::Verify)],
         World::Implementer(_) => &[("implement", Export::Implement)],
+        World::Documenter(_) => &[("document", Export::Document)],
         World::Indexer(_) => {
             let context = Context::of_nobody(name, "index-file", plugin.limits);
             return run::index_file(&plugin, context, FILE.0, FILE.1).await.map(drop).map_err(|why| failed("index-file", why));

@@ -2,9 +2,10 @@
 //! holds a lock.
 //!
 //! [`nouns`] names the things, [`plan`] says what a plan must be, [`next`] says what can be done, [`state`] decides what an event changes, [`tasks`] what it makes of
-//! a task and [`changes`] what of a user's second thoughts, [`evidence`] says what may be claimed of the result.
+//! a task [`changes`] what of a user's second thoughts and [`documents`] what of a wish for documents, [`evidence`] says what may be claimed of the result.
 
 pub mod changes;
+pub mod documents;
 pub mod evidence;
 pub mod next;
 pub mod nouns;

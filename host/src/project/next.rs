@@ -27,6 +27,8 @@ pub enum Step {
         /// Which try.
         attempt: u32,
     },
+    /// `documenter.document`
+    Document,
 }
 
 impl Step {
@@ -37,6 +39,7 @@ impl Step {
             Step::MakePlan => "make-plan",
             Step::Implement { .. } => "implement",
             Step::Verify { .. } => "verify",
+            Step::Document => "document",
         }
     }
 
@@ -44,7 +47,8 @@ impl Step {
     pub fn world(&self) -> &'static str {
         match self {
             Step::Implement { .. } => "implementer",
-            _ => "architect",
+            Step::Document => "documenter",
+            Step::Elicit | Step::MakePlan | Step::Verify { .. } => "architect",
         }
     }
 
@@ -95,6 +99,7 @@ impl State {
         match &self.phase {
             Phase::Eliciting => Next::Run(vec![self.of_the_whole(Step::Elicit)]),
             Phase::Planning => Next::Run(vec![self.of_the_whole(Step::MakePlan)]),
+            Phase::Documenting => Next::Run(vec![self.of_the_whole(Step::Document)]),
             Phase::Quoted => Next::Approve,
             Phase::Building => match self.ready() {
                 none if none.is_empty() => Next::Deliver,

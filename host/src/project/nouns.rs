@@ -3,6 +3,7 @@
 
 use crate::ledger::{NanoUsd, Scope};
 use crate::workspace::import::Why;
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -324,6 +325,42 @@ impl fmt::Display for Failure {
             Failure::UnusableReply(why) => write!(out, "the model's reply could not be used: {why}"),
             Failure::Impossible(why) => write!(out, "the agent sees no way: {why}"),
         }
+    }
+}
+
+/// What an implementer says it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// One line, for the history.
+    pub summary: String,
+    /// What the task left open and it decided.
+    pub assumptions: Vec<String>,
+}
+
+/// What an agent says it did becomes a line of the history.
+pub const SUMMARY_CHARS_MAX: usize = 300;
+/// An assumption is a sentence.
+pub const ASSUMPTION_CHARS_MAX: usize = 400;
+/// Who assumes more of one task should have asked.
+pub const ASSUMPTIONS_MAX: usize = 12;
+
+impl Work {
+    /// Of somebody who says nothing of what was assumed.
+    pub fn from_summary(summary: String) -> Work {
+        Work { summary, assumptions: Vec::new() }
+    }
+}
+
+/// Without assumptions it is written as the line alone: so results were kept before there were any, and they are compared with.
+impl Serialize for Work {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        if self.assumptions.is_empty() {
+            return out.serialize_str(&self.summary);
+        }
+        let mut work = out.serialize_struct("Work", 2)?;
+        work.serialize_field("summary", &self.summary)?;
+        work.serialize_field("assumptions", &self.assumptions)?;
+        work.end()
     }
 }
 

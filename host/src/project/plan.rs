@@ -1,6 +1,7 @@
 //! What the host asks of a plan, whoever wrote it. A prompt is no place for a rule: an agent that proposes a cycle, an
 //! uncovered requirement or a task that could rewrite its own tests is refused here, in words that it can act on.
 
+use super::documents::DOCUMENTS;
 use super::nouns::{Brief, Check, Plan};
 use crate::workspace::overlay::FILE_BYTES_MAX;
 use crate::workspace::path::{FilePattern, ProjectPath};
@@ -71,6 +72,9 @@ fn order_problems(plan: &Plan, problems: &mut Vec<String>) {
                 problems
                     .push(format!("task `{}` depends on `{needed}`, which does not come before it (a cycle, or the wrong order)", task.id));
             }
+        }
+        if task.id == DOCUMENTS {
+            problems.push(format!("the task id `{DOCUMENTS}` is the host's own; choose another"));
         }
         if task.id.trim().is_empty() || !earlier.insert(task.id.as_str()) {
             problems.push(format!("the task id `{}` is empty or used twice", task.id));

@@ -3,7 +3,8 @@
 //! stored state to go on.
 
 use super::changes::Revision;
-use super::nouns::{Answer, Brief, CheckResult, HandedOver, Plan, Question, Verdict};
+use super::documents::Documents;
+use super::nouns::{Answer, Brief, CheckResult, HandedOver, Plan, Question, Verdict, Work};
 use super::tasks::{Progress, TaskStatus};
 use crate::ledger::NanoUsd;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub enum Phase {
     Building,
     /// The user has it.
     Delivered,
+    /// The user has it, and the documenter writes its documents.
+    Documenting,
     /// It could not be done, or not all of it.
     Failed(String),
     /// The user stopped it.
@@ -44,6 +47,7 @@ impl Phase {
             Phase::Quoted => "quoted",
             Phase::Building => "building",
             Phase::Delivered => "delivered",
+            Phase::Documenting => "documenting",
             Phase::Failed(_) => "failed",
             Phase::Cancelled => "cancelled",
             Phase::Paused(..) => "paused",
@@ -121,6 +125,9 @@ pub struct State {
     /// Test files of checks that a change made void, by path, with the digest of their text.
     #[serde(default)]
     pub void_files: BTreeMap<String, String>,
+    /// What became of the wish for documents.
+    #[serde(default, skip_serializing_if = "Documents::is_none")]
+    pub documents: Documents,
     /// What it began from, unless that is nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_over: Option<HandedOver>,
@@ -148,7 +155,7 @@ pub enum Event {
         /// Its files.
         tree: String,
         /// What the implementer says it did.
-        summary: String,
+        work: Work,
     },
     /// The try was judged.
     Verified {
@@ -201,6 +208,17 @@ pub enum Event {
     Cancelled,
     /// Every task has come to its end, and this is what the checks did on the whole.
     Delivered(Vec<CheckResult>),
+    /// The user wants the documents written, and to spend no more on the project than this.
+    DocumentsAsked(NanoUsd),
+    /// The documents are written.
+    Documented {
+        /// The project's files with them.
+        tree: String,
+        /// What the documenter says it did.
+        summary: String,
+        /// Which files of them are documents.
+        paths: BTreeSet<String>,
+    },
 }
 
 /// What must be committed together with the new state.
@@ -261,6 +279,7 @@ impl State {
             round: 0,
             class: None,
             void_files: BTreeMap::new(),
+            documents: Documents::default(),
             handed_over: None,
         }
     }
@@ -289,7 +308,7 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             actions.push(Action::SetCeiling(ceiling));
             new.enter(Phase::Building);
         }
-        (Phase::Building | Phase::Paused(..), Event::Approved(ceiling)) if state.ceiling.is_some() => {
+        (Phase::Building | Phase::Documenting | Phase::Paused(..), Event::Approved(ceiling)) if state.ceiling.is_some() => {
             new.ceiling = Some(ceiling);
             actions.push(Action::SetCeiling(ceiling));
         }
@@ -297,13 +316,13 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             new.limit = Some(ceiling);
             actions.push(Action::SetCeiling(ceiling));
         }
-        (_, Event::Implemented { task, base, tree, summary }) if state.is_building() => {
+        (_, Event::Implemented { task, base, tree, work }) if state.is_building() => {
             let position = new.position(&task, &TaskStatus::Waiting).ok_or_else(|| unexpected(state, "implemented"))?;
             let progress = &mut new.tasks[position];
             progress.status = TaskStatus::Written;
             progress.candidate = Some(tree);
             progress.base = Some(base);
-            progress.summary = summary;
+            (progress.summary, progress.assumptions) = (work.summary, work.assumptions);
             progress.step_tries = 0;
         }
         (_, Event::Verified { task, tree, results, verdict }) if state.is_building() => {
@@ -337,6 +356,9 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
                 false => Phase::Failed(format!("{}; what works was delivered", why.join(" and "))),
             });
         }
+        (Phase::Delivered, Event::DocumentsAsked(ceiling)) => new.begin_documents(ceiling, &mut actions),
+        (Phase::Documenting, Event::Documented { tree, summary, paths }) => new.take_documents(tree, summary, paths, &mut actions),
+        (Phase::Documenting, Event::StepFailed { why, .. }) => new.documents_failed(why, &mut actions),
         (Phase::Paused(Pause::Stuck { task, why }, before), Event::GivenUp) => {
             new.phase = (**before).clone();
             let position = new.position(task, &TaskStatus::Waiting).ok_or_else(|| unexpected(state, "given up"))?;
@@ -352,8 +374,8 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
             actions.push(Action::RollBack { task });
         }
         (Phase::Delivered | Phase::Failed(_) | Phase::Cancelled, event) => return Err(unexpected(state, &format!("{event:?}"))),
-        // Who cancels a change keeps the project.
-        (_, Event::Cancelled) if new.withdraw_change() => {}
+        // Who cancels a change keeps the project, and so does who cancels the documents.
+        (_, Event::Cancelled) if new.withdraw_change() || new.withdraw_documents() => {}
         (_, Event::Cancelled) => {
             new.question = None;
             new.phase = Phase::Cancelled;

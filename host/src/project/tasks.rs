@@ -24,6 +24,9 @@ pub struct Progress {
     pub results: Vec<CheckResult>,
     /// What the implementer said it did.
     pub summary: String,
+    /// What the task left open and the implementer decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumptions: Vec<String>,
     /// The files of the last try. A try that was rejected is what the next one mends.
     pub candidate: Option<String>,
     /// The accepted files that the last try began from.
@@ -75,6 +78,7 @@ impl Progress {
             findings: Vec::new(),
             results: Vec::new(),
             summary: String::new(),
+            assumptions: Vec::new(),
             candidate: None,
             base: None,
             rejected: None,

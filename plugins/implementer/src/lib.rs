@@ -5,7 +5,7 @@ pub mod prompt;
 pub mod reply;
 pub mod strategy;
 
-use atelier_sdk::implementer::Guest;
+use atelier_sdk::implementer::{Guest, Work};
 use atelier_sdk::model::HostModel;
 use atelier_sdk::types::{Acceptance, CheckResult, Failure, Refusal, SourceFile};
 use atelier_sdk::workspace::{self, Edit, EditOutcome, Entry};
@@ -15,9 +15,9 @@ use atelier_sdk::{checks, index, job, log};
 pub struct Implementer;
 
 impl Guest for Implementer {
-    fn implement() -> Result<String, Failure> {
+    fn implement() -> Result<Work, Failure> {
         let missing = |what: &str| Failure::Impossible(format!("the host gave no {what}"));
-        let work = prompt::Work {
+        let job = prompt::Job {
             brief: job::current_brief().ok_or_else(|| missing("brief"))?,
             plan: job::current_plan().ok_or_else(|| missing("plan"))?,
             task: job::current_task().ok_or_else(|| missing("task"))?,
@@ -25,8 +25,8 @@ impl Guest for Implementer {
             findings: job::findings(),
             accepted: job::accepted(),
         };
-        log::progress(&format!("writing: {}", work.task.title), 10);
-        strategy::implement(&mut HostModel, &mut Host, &work)
+        log::progress(&format!("writing: {}", job.task.title), 10);
+        strategy::implement(&mut HostModel, &mut Host, &job)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The prompt: the goal, the state of the work, the task with its checks, and only the files that matter.
+//! The prompt: the goal, the state of the job, the task with its checks, and only the files that matter.
 
 use atelier_sdk::fences::around;
 use atelier_sdk::job::AcceptedTask;
@@ -10,7 +10,7 @@ use atelier_sdk::words;
 pub const WHOLE_FILE_LINES: usize = 100;
 
 /// Everything that a task needs to be understood.
-pub struct Work {
+pub struct Job {
     /// The goal.
     pub brief: Brief,
     /// The whole plan.
@@ -31,11 +31,11 @@ pub fn rules() -> String {
 }
 
 /// The task. `sources` are files with their text; `map` lists definitions elsewhere.
-pub fn task(work: &Work, sources: &[(String, String)], map: &str) -> String {
+pub fn task(job: &Job, sources: &[(String, String)], map: &str) -> String {
     let list = |lines: Vec<String>| if lines.is_empty() { "(none)".to_owned() } else { lines.join("\n") };
-    let requirements = work.brief.requirements.iter().map(|entry| format!("- {}: {}", entry.id, entry.text)).collect();
+    let requirements = job.brief.requirements.iter().map(|entry| format!("- {}: {}", entry.id, entry.text)).collect();
     let sources = sources.iter().map(|(path, text)| format!("{path}\n{}", fenced(text))).collect::<Vec<_>>();
-    let findings = match work.findings.as_slice() {
+    let findings = match job.findings.as_slice() {
         [] => String::new(),
         findings => format!(
             "# Why the last try was rejected\n\nThe files above are those of the last try. Mend this:\n\n{}",
@@ -45,16 +45,16 @@ pub fn task(work: &Work, sources: &[(String, String)], map: &str) -> String {
     fill(
         include_str!("../prompts/task.md"),
         &[
-            ("title", &work.brief.title),
-            ("summary", &work.brief.summary),
+            ("title", &job.brief.title),
+            ("summary", &job.brief.summary),
             ("requirements", &list(requirements)),
-            ("design", &work.plan.design),
-            ("run", &work.plan.run_command),
-            ("progress", &progress(work)),
-            ("task", &work.task.title),
-            ("description", &work.task.description),
-            ("files", &work.task.files.join(", ")),
-            ("checks", &checks(&work.task.acceptance)),
+            ("design", &job.plan.design),
+            ("run", &job.plan.run_command),
+            ("progress", &progress(job)),
+            ("task", &job.task.title),
+            ("description", &job.task.description),
+            ("files", &job.task.files.join(", ")),
+            ("checks", &checks(&job.task.acceptance)),
             ("sources", &list(sources)),
             ("map", if map.is_empty() { "(nothing else)" } else { map }),
             ("findings", &findings),
@@ -64,17 +64,17 @@ pub fn task(work: &Work, sources: &[(String, String)], map: &str) -> String {
     .to_owned()
 }
 
-fn progress(work: &Work) -> String {
+fn progress(job: &Job) -> String {
     let line = |task: &Task| {
-        let done = work.accepted.iter().find(|accepted| accepted.id == task.id);
+        let done = job.accepted.iter().find(|accepted| accepted.id == task.id);
         match done {
             Some(accepted) if accepted.summary.eq_ignore_ascii_case(&task.title) => format!("- done: {}", task.title),
             Some(accepted) => format!("- done: {} ({})", task.title, accepted.summary),
-            None if task.id == work.task.id => format!("- now: {}", task.title),
+            None if task.id == job.task.id => format!("- now: {}", task.title),
             None => format!("- later: {}", task.title),
         }
     };
-    work.plan.tasks.iter().map(line).collect::<Vec<_>>().join("\n")
+    job.plan.tasks.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The checks in words. A test file that serves several requirements is shown once.

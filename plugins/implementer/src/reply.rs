@@ -13,6 +13,8 @@ const REPLACE: &str = ">>>>>>> REPLACE";
 pub struct Changes {
     /// One line.
     pub summary: String,
+    /// What the task left open and was decided.
+    pub assumptions: Vec<String>,
     /// Files to write whole.
     pub files: Vec<SourceFile>,
     /// Places to change.
@@ -25,7 +27,14 @@ pub struct Changes {
 pub fn only_summary(reply: &str) -> Option<Changes> {
     let summary = reply.lines().find_map(|line| field(line, "summary")).filter(|summary| !summary.is_empty())?;
     let is_only = parts(reply).iter().all(|part| matches!(part, Part::Line(_)));
-    is_only.then(|| Changes { summary: summary.to_owned(), ..Changes::default() })
+    is_only.then(|| Changes { summary: summary.to_owned(), assumptions: reply.lines().filter_map(assumption).collect(), ..Changes::default() })
+}
+
+/// What was assumed, in a line that says so. Some models write down that there is nothing.
+fn assumption(line: &str) -> Option<String> {
+    let text = field(line.trim_start_matches(['-', ' ']), "assumption")?.trim();
+    let is_none = text.is_empty() || ["none", "(none)", "n/a", "-"].iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word));
+    (!is_none).then(|| text.to_owned())
 }
 
 /// The changes, or what is wrong with the reply.
@@ -35,9 +44,10 @@ pub fn read(reply: &str) -> Result<Changes, String> {
     for part in parts(reply) {
         match part {
             Part::Line(line) if line.trim().is_empty() => {}
-            Part::Line(line) => match field(line, "summary") {
-                Some(summary) => summary.clone_into(&mut changes.summary),
-                None => path = path_in(line).or(path),
+            Part::Line(line) => match (field(line, "summary"), assumption(line)) {
+                (Some(summary), _) => summary.clone_into(&mut changes.summary),
+                (None, Some(assumption)) => changes.assumptions.push(assumption),
+                (None, None) => path = path_in(line).or(path),
             },
             Part::Block { info, text, open } => {
                 // Some models put the path behind the fence.
@@ -119,6 +129,14 @@ mod tests {
         );
         let edit = |search: &str, replace: &str| Edit { path: "b.py".into(), search: search.into(), replace: replace.into() };
         assert_eq!(changes.edits, [edit("old\n", "new\n"), edit("2\n", "")]);
+    }
+
+    #[test]
+    fn assumptions_are_told_from_paths() {
+        let reply = "summary: s\nassumption: empty input is no error\n- **Assumption:** names are sorted\nassumption: none\na.py\n````\nx\n````";
+        let changes = read(reply).expect("changes");
+        assert_eq!(changes.assumptions, ["empty input is no error", "names are sorted"]);
+        assert_eq!(changes.files[0].path, "a.py");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One task, from prompt to files: write, apply, ask again for what did not fit, run the checks, mend what they show. Bounded in
 //! every direction; it ends with what there is and leaves the verdict to others.
 
-use crate::prompt::{self, Work, fenced};
+use crate::prompt::{self, Job, fenced};
 use crate::reply::{Changes, only_summary, read};
+use atelier_sdk::implementer::Work;
 use atelier_sdk::model::{Conversation, Model};
 use atelier_sdk::types::{Acceptance, Check, CheckResult, Failure, Refusal, SourceFile, Status};
 use atelier_sdk::words::{self, covers};
@@ -42,38 +43,44 @@ pub trait Project {
     fn map(&self, near: &[String], budget_tokens: u32) -> String;
 }
 
-/// Does the task and returns one line on what was done.
-pub fn implement(model: &mut dyn Model, project: &mut dyn Project, work: &Work) -> Result<String, Failure> {
-    let sources = sources(project, work).map_err(Failure::Refused)?;
-    let near: Vec<String> = work.task.files.clone();
-    let class = if work.attempt >= STRONGER_FROM_ATTEMPT { "planner" } else { "coder" };
+/// Does the task and returns what was done, and what was assumed.
+pub fn implement(model: &mut dyn Model, project: &mut dyn Project, job: &Job) -> Result<Work, Failure> {
+    let sources = sources(project, job).map_err(Failure::Refused)?;
+    let near: Vec<String> = job.task.files.clone();
+    let class = if job.attempt >= STRONGER_FROM_ATTEMPT { "planner" } else { "coder" };
     let mut talk = Conversation::new(model, class, OUTPUT_TOKENS_MAX, &prompt::rules());
-    let asked = prompt::task(work, &sources, &elsewhere(&project.map(&near, MAP_TOKENS), &sources, &check_files(work)));
+    let asked = prompt::task(job, &sources, &elsewhere(&project.map(&near, MAP_TOKENS), &sources, &check_files(job)));
     let mut changes = talk.ask(&asked, |reply| read(reply).or_else(|why| only_summary(reply).ok_or(why)))?;
     if changes.files.is_empty() && changes.edits.is_empty() && changes.cut.is_none() {
         // Another task may have done it already; its checks say whether that is so.
-        if all_pass(project, &work.task.acceptance) {
-            return Ok(changes.summary);
+        if all_pass(project, &job.task.acceptance) {
+            return Ok(Work { summary: changes.summary, assumptions: changes.assumptions });
         }
         changes = talk.ask("The reply holds no file, and the checks do not all pass. Send the files, in the format above.", read)?;
     }
-    let summary = changes.summary.clone();
+    let mut work = Work { summary: changes.summary.clone(), assumptions: changes.assumptions.clone() };
     settle(&mut talk, project, changes)?;
     for _ in 0..FIX_TURNS_MAX {
-        let failing = failing(project, &work.task.acceptance);
+        let failing = failing(project, &job.task.acceptance);
         if failing.is_empty() {
             break;
         }
         let text =
             format!("The files are in place, but these checks fail:\n\n{}\n\nMend the files, in the same format.", failing.join("\n\n"));
         match talk.ask(&text, read) {
-            Ok(changes) => settle(&mut talk, project, changes)?,
+            Ok(changes) => {
+                // A mend may decide something more; what was decided before still holds.
+                let new = changes.assumptions.iter().filter(|text| !work.assumptions.contains(text));
+                let new: Vec<String> = new.cloned().collect();
+                work.assumptions.extend(new);
+                settle(&mut talk, project, changes)?;
+            }
             Err(failure) if is_final(&failure) => return Err(failure),
             // What is there may be worth judging; only the first reply is indispensable.
             Err(_) => break,
         }
     }
-    Ok(summary)
+    Ok(work)
 }
 
 /// Applies the changes and asks again for what did not fit.
@@ -169,9 +176,9 @@ fn failing(project: &mut dyn Project, acceptance: &[Acceptance]) -> Vec<String> 
 }
 
 /// The files that the task may write, then the others, as far as they fit. Tests are shown with their checks.
-fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, Refusal> {
-    let tests = check_files(work);
-    let writable = |path: &str| covers(&work.task.files, path);
+fn sources(project: &dyn Project, job: &Job) -> Result<Vec<(String, String)>, Refusal> {
+    let tests = check_files(job);
+    let writable = |path: &str| covers(&job.task.files, path);
     let mut entries: Vec<Entry> =
         project.list()?.into_iter().filter(|entry| entry.kind == Kind::Text && !tests.contains(&entry.path.as_str())).collect();
     // The README says what the goal says already.
@@ -190,8 +197,8 @@ fn sources(project: &dyn Project, work: &Work) -> Result<Vec<(String, String)>, 
 }
 
 /// The test files of the plan, which are shown with their checks.
-fn check_files(work: &Work) -> Vec<&str> {
-    let checks = work.plan.tasks.iter().flat_map(|task| &task.acceptance);
+fn check_files(job: &Job) -> Vec<&str> {
+    let checks = job.plan.tasks.iter().flat_map(|task| &task.acceptance);
     checks
         .filter_map(|entry| match &entry.check {
             Check::UnitTest(file) => Some(file.path.as_str()),
@@ -272,7 +279,7 @@ mod tests {
         }
     }
 
-    fn work(attempt: u32, findings: Vec<Finding>) -> Work {
+    fn job(attempt: u32, findings: Vec<Finding>) -> Job {
         let task = Task {
             id: "T1".into(),
             title: "Build".into(),
@@ -281,7 +288,7 @@ mod tests {
             files: vec!["a.py".into()],
             acceptance: vec![Acceptance { id: "C1".into(), requirement: "R1".into(), check: Check::FilePresent("a.py".into()) }],
         };
-        Work {
+        Job {
             brief: Brief {
                 title: "T".into(),
                 summary: "S".into(),
@@ -301,7 +308,8 @@ mod tests {
     #[test]
     fn one_good_reply_is_one_call() {
         let (mut model, mut project) = (Scripted::new(&[GOOD]), Fake::default());
-        assert_eq!(implement(&mut model, &mut project, &work(1, vec![])).as_deref(), Ok("wrote a"));
+        let work = implement(&mut model, &mut project, &job(1, vec![])).expect("work");
+        assert_eq!((work.summary.as_str(), work.assumptions.len()), ("wrote a", 0));
         assert_eq!(project.files["a.py"], "x = 1\n");
         assert_eq!((model.requests.len(), model.requests[0].class.as_str()), (1, "coder"));
     }
@@ -310,7 +318,7 @@ mod tests {
     fn a_prompt_holds_goal_state_task_and_findings_and_no_open_name() {
         let (mut model, mut project) = (Scripted::new(&[GOOD]), Fake::default());
         let findings = vec![Finding { path: "a.py".into(), line: 3, message: "wrong".into(), requirement: Some("R1".into()) }];
-        implement(&mut model, &mut project, &work(2, findings)).expect("a summary");
+        implement(&mut model, &mut project, &job(2, findings)).expect("a summary");
         let text = &model.requests[0].messages[1].text;
         for part in ["must hold", "- now: Build", "build it", "the file a.py is there", "a.py:3: R1: wrong"] {
             assert!(text.contains(part), "{part}");
@@ -319,10 +327,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_assumed_is_told_and_a_mend_adds_to_it() {
+        let first = "summary: wrote a\nassumption: empty input is no error\na.py\n````\nx = 1\n````";
+        let mend = "summary: mended\nassumption: empty input is no error\nassumption: names are sorted\na.py\n````\nx = 2\n````";
+        let results = vec![Status::Failed, Status::Passed];
+        let (mut model, mut project) = (Scripted::new(&[first, mend]), Fake { results, ..Fake::default() });
+        let work = implement(&mut model, &mut project, &job(1, vec![])).expect("work");
+        assert_eq!(work.assumptions, ["empty input is no error", "names are sorted"]);
+    }
+
+    #[test]
     fn failing_checks_are_shown_and_mended_at_most_twice() {
         let failed = [Status::Failed, Status::Failed, Status::Failed, Status::Failed].to_vec();
         let (mut model, mut project) = (Scripted::new(&[GOOD, GOOD, GOOD, GOOD]), Fake { results: failed, ..Fake::default() });
-        implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
+        implement(&mut model, &mut project, &job(1, vec![])).expect("a summary");
         assert_eq!(model.requests.len(), 3);
         assert!(model.requests[1].messages.last().expect("a message").text.contains("boom"));
     }
@@ -331,7 +349,7 @@ mod tests {
     fn only_what_did_not_fit_is_asked_for_again() {
         let edit = "a.py\n````edit\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n````";
         let (mut model, mut project) = (Scripted::new(&[edit, GOOD]), Fake { bad_edits: 1, ..Fake::default() });
-        implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
+        implement(&mut model, &mut project, &job(1, vec![])).expect("a summary");
         let asked = &model.requests[1].messages.last().expect("a message").text;
         assert!(asked.contains("not found") && asked.contains("near") && asked.contains("old"));
         assert_eq!(project.files["a.py"], "x = 1\n");
@@ -341,7 +359,7 @@ mod tests {
     fn a_file_outside_the_task_is_named_and_the_others_stay() {
         let reply = "a.py\n````\nx\n````\nsecret\n````\ny\n````".replace("secret", "./secret");
         let (mut model, mut project) = (Scripted::new(&[&reply, GOOD]), Fake::default());
-        implement(&mut model, &mut project, &work(1, vec![])).expect("a summary");
+        implement(&mut model, &mut project, &job(1, vec![])).expect("a summary");
         assert!(model.requests[1].messages.last().expect("a message").text.contains("not among the files"));
     }
 
@@ -354,7 +372,7 @@ mod tests {
     #[test]
     fn the_third_try_goes_to_the_stronger_model() {
         let (mut model, mut project) = (Scripted::new(&[GOOD]), Fake::default());
-        implement(&mut model, &mut project, &work(3, vec![])).expect("a summary");
+        implement(&mut model, &mut project, &job(3, vec![])).expect("a summary");
         assert_eq!(model.requests[0].class, "planner");
     }
 }

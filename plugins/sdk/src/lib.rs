@@ -44,13 +44,13 @@ pub mod architect {
     });
 }
 
-/// The implementer's world.
+/// The implementer's world, of 0.2.0.
 #[cfg(feature = "implementer")]
 #[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
 pub mod implementer {
     wit_bindgen::generate!({
-        path: "../../wit/v0.1.0",
-        world: "implementer",
+        path: ["../../wit/v0.1.0", "../../wit/v0.2.0"],
+        world: "atelier:agent/implementer@0.2.0",
         pub_export_macro: true,
         with: {
             "atelier:agent/types@0.1.0": crate::types,
@@ -60,6 +60,26 @@ pub mod implementer {
             "atelier:agent/workspace@0.1.0": crate::workspace,
             "atelier:agent/index@0.1.0": crate::index,
             "atelier:agent/checks@0.1.0": crate::checks,
+            "atelier:agent/log@0.1.0": crate::log,
+        },
+    });
+}
+
+/// The documenter's world, of 0.2.0.
+#[cfg(feature = "documenter")]
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT files")]
+pub mod documenter {
+    wit_bindgen::generate!({
+        path: ["../../wit/v0.1.0", "../../wit/v0.2.0"],
+        world: "atelier:agent/documenter@0.2.0",
+        pub_export_macro: true,
+        with: {
+            "atelier:agent/types@0.1.0": crate::types,
+            "atelier:agent/job@0.1.0": crate::job,
+            "atelier:agent/llm@0.1.0": crate::llm,
+            "atelier:agent/credits@0.1.0": crate::credits,
+            "atelier:agent/workspace@0.1.0": crate::workspace,
+            "atelier:agent/index@0.1.0": crate::index,
             "atelier:agent/log@0.1.0": crate::log,
         },
     });

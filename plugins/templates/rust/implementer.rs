@@ -1,7 +1,7 @@
 //! An implementer: it asks the model once for all files of the task, writes them, and asks once more with what the checks showed.
 
 use atelier_sdk::fences::{Part, parts};
-use atelier_sdk::implementer::Guest;
+use atelier_sdk::implementer::{Guest, Work};
 use atelier_sdk::model::{Conversation, HostModel, Model};
 use atelier_sdk::types::{CheckResult, Failure, SourceFile, Status, Task};
 use atelier_sdk::{checks, job, words, workspace};
@@ -16,7 +16,7 @@ const OUTPUT_TOKENS_MAX: u32 = 12_000;
 pub struct Plugin;
 
 impl Guest for Plugin {
-    fn implement() -> Result<String, Failure> {
+    fn implement() -> Result<Work, Failure> {
         let task = job::current_task()
             .ok_or_else(|| Failure::Impossible("the host gave no task".to_owned()))?;
         implement(&mut HostModel, &task, &mut Host)
@@ -43,12 +43,12 @@ impl Project for Host {
     }
 }
 
-/// The strategy. It returns one line for the history.
+/// The strategy. It returns one line for the history, and what it assumed for the report.
 pub fn implement(
     model: &mut dyn Model,
     task: &Task,
     project: &mut dyn Project,
-) -> Result<String, Failure> {
+) -> Result<Work, Failure> {
     let mut conversation = Conversation::new(model, "coder", OUTPUT_TOKENS_MAX, RULES);
     for file in conversation.ask(&prompt(task), read)? {
         project.write(&file)?;
@@ -68,7 +68,10 @@ pub fn implement(
             project.write(&file)?;
         }
     }
-    Ok(task.title.clone())
+    Ok(Work {
+        summary: task.title.clone(),
+        assumptions: Vec::new(),
+    })
 }
 
 fn prompt(task: &Task) -> String {
@@ -160,10 +163,8 @@ mod tests {
     fn what_the_checks_show_is_mended_once() {
         let mut model = Scripted::new(&["a.py\n````\nwrong\n````", "a.py\n````\nright\n````"]);
         let mut desk = Desk::default();
-        assert_eq!(
-            implement(&mut model, &task(), &mut desk).as_deref(),
-            Ok("Say what is right")
-        );
+        let work = implement(&mut model, &task(), &mut desk).expect("work");
+        assert_eq!(work.summary, "Say what is right");
         assert!(
             model.requests[1]
                 .messages

@@ -1,5 +1,6 @@
 //! A guest that does its work without a model, so that a test can reach the export it is about.
 
+use atelier_sdk::implementer::Work;
 use atelier_sdk::types::{Acceptance, Brief, Check, Failure, Finding, Plan, Requirement, SourceFile, Task, Verdict};
 use atelier_sdk::{job, workspace};
 
@@ -32,12 +33,12 @@ pub fn plan() -> Plan {
 }
 
 /// Writes the one file, another one in each try, unless the idea wants a task that fails.
-pub fn implement() -> Result<String, Failure> {
+pub fn implement() -> Result<Work, Failure> {
     if job::idea() != "implement nothing" {
         let file = SourceFile { path: "greet.py".to_owned(), text: format!("print('hello') # try {}\n", job::attempt()) };
         workspace::write(&file).map_err(Failure::Refused)?;
     }
-    Ok("greets".to_owned())
+    Ok(Work { summary: "greets".to_owned(), assumptions: Vec::new() })
 }
 
 /// Accepts, or rejects as often as it is told to.

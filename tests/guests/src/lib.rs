@@ -22,7 +22,7 @@ pub mod storm;
 pub mod trap;
 
 use atelier_sdk::architect::Guest as Architect;
-use atelier_sdk::implementer::Guest as Implementer;
+use atelier_sdk::implementer::{Guest as Implementer, Work};
 use atelier_sdk::job;
 use atelier_sdk::types::{Brief, Failure, Plan, Verdict};
 
@@ -91,7 +91,7 @@ impl Architect for Guest {
 }
 
 impl Implementer for Guest {
-    fn implement() -> Result<String, Failure> {
+    fn implement() -> Result<Work, Failure> {
         told("implement").map_or_else(good::implement, Err)
     }
 }

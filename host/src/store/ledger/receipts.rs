@@ -1,6 +1,7 @@
 //! What a project took: in all, and call by call with the tokens, the price and the plugin behind each credit.
 
 use crate::ledger::{NanoUsd, Usage};
+use crate::project::documents::DOCUMENTS;
 use crate::store::{Result, Store, from_json, query};
 
 /// What a project took.
@@ -167,21 +168,24 @@ impl Store {
             .collect())
     }
 
-    /// What each of the last accepted tasks cost its user over all its tries, newest first: those done by this implementer, or by any.
+    /// What each of the last accepted tasks cost its user over all its tries, newest first: those done by this plugin, or by any
+    /// implementer.
     pub async fn costs_of_accepted_tasks(&self, plugin_sha256: Option<&str>, limit: u32) -> Result<Vec<NanoUsd>> {
         query(
             "select cast((select coalesce(sum(charged), 0) from hold join run on run.id = hold.run
                      where run.project = snapshot.project and (run.task = snapshot.task or run.task like snapshot.task || ' (anew %')
                      and hold.state = 'settled') as bigint)
              from snapshot
-             where ($1 is null or exists (select 1 from run
-                     where run.project = snapshot.project and run.task = snapshot.task and run.plugin_sha256 = $1))
+             where (($1 is null and snapshot.task <> $3) or exists (select 1 from run
+                     where run.project = snapshot.project and (run.task = snapshot.task or run.task like snapshot.task || ' (anew %')
+                     and run.plugin_sha256 = $1))
                and not exists (select 1 from snapshot later
                      where later.project = snapshot.project and later.task = snapshot.task and later.number > snapshot.number)
              order by accepted_ms desc limit $2",
         )
         .bind(plugin_sha256)
         .bind(limit)
+        .bind(DOCUMENTS)
         .scalars(&mut self.read().await?)
         .await
     }

@@ -11,7 +11,7 @@ const RULES =
 /** The longest useful answer. */
 const OUTPUT_TOKENS_MAX = 12_000;
 
-/** The strategy. `host` is `{ model, write(file), check(task) }`; returns one line for the history. */
+/** The strategy. `host` is `{ model, write(file), check(task) }`; returns one line for the history, and what it assumed. */
 export function implementTask(host, task) {
   const conversation = new Conversation(host.model, "coder", OUTPUT_TOKENS_MAX, RULES);
   conversation.ask(prompt(task), readFiles).forEach(host.write);
@@ -20,7 +20,7 @@ export function implementTask(host, task) {
     const again = `These checks fail:\n\n${problems.join("\n\n")}\n\nSend the files that have to change, whole.`;
     conversation.ask(again, readFiles).forEach(host.write);
   }
-  return task.title;
+  return { summary: task.title, assumptions: [] };
 }
 
 function prompt(task) {

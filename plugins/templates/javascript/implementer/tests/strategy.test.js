@@ -16,7 +16,7 @@ function desk(model) {
 test("what the checks show is mended once", () => {
   const model = scripted("a.py\n````\nwrong\n````", "a.py\n````\nright\n````");
   const host = desk(model);
-  assert.equal(implementTask(host, task), "Say what is right");
+  assert.deepEqual(implementTask(host, task), { summary: "Say what is right", assumptions: [] });
   assert.match(model.requests[1].messages.at(-1).text, /it is not right/);
   assert.equal(host.files.length, 2);
 });

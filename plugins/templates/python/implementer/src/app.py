@@ -21,8 +21,9 @@ class Project:
 
 class WitWorld(wit_world.WitWorld):
     @export
-    def implement(self) -> str:
+    def implement(self) -> wit_world.Work:
         task = job.current_task()
         if task is None:
             raise GiveUp("impossible", "the host gave no task")
-        return implement(model, Project(), task)
+        summary, assumptions = implement(model, Project(), task)
+        return wit_world.Work(summary, assumptions)

@@ -11,8 +11,8 @@ OUTPUT_TOKENS_MAX = 12_000
 """The longest useful answer."""
 
 
-def implement(model, project, task) -> str:
-    """The strategy. It returns one line for the history."""
+def implement(model, project, task) -> tuple[str, list[str]]:
+    """The strategy. It returns one line for the history, and what it assumed for the report."""
     conversation = Conversation(model, "coder", OUTPUT_TOKENS_MAX, RULES)
     for path, text in conversation.ask(prompt(task), read_files):
         project.write(path, text)
@@ -21,7 +21,7 @@ def implement(model, project, task) -> str:
         again = "These checks fail:\n\n" + "\n\n".join(problems) + "\n\nSend the files that have to change, whole."
         for path, text in conversation.ask(again, read_files):
             project.write(path, text)
-    return task.title
+    return task.title, []
 
 
 def prompt(task) -> str:

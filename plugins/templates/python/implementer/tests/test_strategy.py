@@ -23,7 +23,7 @@ class Desk:
 class StrategyTest(unittest.TestCase):
     def test_what_the_checks_show_is_mended_once(self) -> None:
         model, desk = Scripted(["a.py\n````\nwrong\n````", "a.py\n````\nright\n````"]), Desk()
-        self.assertEqual(implement(model, desk, TASK), "Say what is right")
+        self.assertEqual(implement(model, desk, TASK), ("Say what is right", []))
         self.assertIn("it is not right", model.requests[1][-1].text)
         self.assertEqual(len(desk.files), 2)
 
