@@ -38,12 +38,14 @@ fn a_case_shows_what_a_plugin_does_and_takes_and_that_it_repeats() {
 }
 
 #[test]
-fn the_shipped_implementers_cases_come_out() {
-    let home = Home::empty();
-    let component = target().join("plugins/implementer.wasm").display().to_string();
-    let folder = root().join("plugins/implementer").display().to_string();
-    let ended = atelier(&home, NOWHERE, &["plugin", "test", &folder, "--component", &component]);
-    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+fn the_shipped_plugins_cases_come_out() {
+    for name in ["implementer", "documenter"] {
+        let home = Home::empty();
+        let component = target().join("plugins").join(format!("{name}.wasm")).display().to_string();
+        let folder = root().join("plugins").join(name).display().to_string();
+        let ended = atelier(&home, NOWHERE, &["plugin", "test", &folder, "--component", &component]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    }
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn what_is_not_as_expected_is_said() {
 fn a_case_that_is_none_is_told_with_what_would_be_one() {
     let home = Home::empty();
     for (from, to, words) in [
-        ("export = \"elicit\"", "export = \"sing\"", "there are elicit, make-plan, verify and implement"),
+        ("export = \"elicit\"", "export = \"sing\"", "there are elicit, make-plan, verify, implement and document"),
         ("export = \"elicit\"", "export = \"verify\"", "needs a [job.task]"),
         ("idea = ", "tune = ", "a job has no `tune`"),
         ("[expect]", "[hope]", "unknown field `hope`"),

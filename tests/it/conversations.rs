@@ -11,7 +11,7 @@ use tests::model_server::{Answer, ModelServer};
 use tests::root;
 
 /// What the user says.
-const SPOKEN: &[&str] = &["question", "answer", "approve", "change", "retry", "rollback", "resume", "cancel"];
+const SPOKEN: &[&str] = &["question", "answer", "approve", "change", "retry", "rollback", "resume", "document", "cancel"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_conversation_comes_out_as_written() {
@@ -81,6 +81,11 @@ async fn said(app: &App, project: &Project, section: &Section) -> Project {
         "retry" => control.retry(project, Some(text).filter(|class| !class.is_empty())).await,
         "rollback" => control.roll_back(project, text).await,
         "resume" => control.resume(project.clone(), None).await,
+        "document" => {
+            let quote = app.orchestrator.quote_documents(project).await.expect("a quote").expect("there is a documenter");
+            let ceiling = if text.is_empty() { quote.ceiling } else { text.parse().expect("an amount") };
+            control.document(project, ceiling).await
+        }
         "cancel" => control.cancel(project).await,
         other => panic!("`{other}` is said where nobody listens; the project is {}", project.state.phase.word()),
     };

@@ -57,7 +57,7 @@ fn a_version_is_pinned_and_the_one_before_comes_back_with_one_command() {
     let (old, new) = (sha256(&component("implementer")), sha256(&changed_implementer()));
     assert_eq!(desk.pin(&[]).code, Some(0));
     assert_eq!(desk.pinned(), new);
-    assert!(desk.plugin(&["list"]).out.contains(&format!("before     atelier:agent/implementer@0.1.0 {old}")));
+    assert!(desk.plugin(&["list"]).out.contains(&format!("before     atelier:agent/implementer@0.2.0 {old}")));
     assert_eq!(desk.plugin(&["rollback", "implementer"]).code, Some(0));
     assert_eq!(desk.pinned(), old);
     assert_eq!(desk.plugin(&["activate", "implementer", &new[..10]]).code, Some(0));

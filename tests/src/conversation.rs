@@ -12,6 +12,7 @@
 //! ## retry            what failed is tried again; a class of models, or empty
 //! ## rollback         the last task that stays
 //! ## resume           the user lets it go on
+//! ## document         the user wants the documents written; a ceiling in credits, or empty for the proposed one
 //! ## cancel           the user wants it, or the change under way, no more
 //! ## told             words that the model must have been told just now
 //! ## runners          checks are executed in this one
@@ -39,8 +40,10 @@ pub struct Conversation {
 }
 
 /// The names that a section may have.
-const NAMES: &[&str] =
-    &["idea", "model", "question", "answer", "approve", "change", "retry", "rollback", "resume", "cancel", "told", "runners", "outcome"];
+const NAMES: &[&str] = &[
+    "idea", "model", "question", "answer", "approve", "change", "retry", "rollback", "resume", "document", "cancel", "told", "runners",
+    "outcome",
+];
 
 impl Conversation {
     /// Reads one.

@@ -39,7 +39,7 @@ impl Home {
     /// With the shipped plugins.
     pub fn shipped() -> Home {
         let home = Home::empty();
-        for name in ["architect", "implementer", "indexer"] {
+        for name in ["architect", "implementer", "indexer", "documenter"] {
             let manifest = PluginManifest::read(&root().join("plugins").join(name).join("plugin.toml")).expect("its plugin.toml");
             home.pin(&manifest, &component(name));
         }

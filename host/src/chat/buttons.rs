@@ -46,6 +46,10 @@ fn of_project(situation: &Situation, project: &Project, action: &Action) -> Outc
         Action::Approve(ceiling) if state.next() == Next::Approve => {
             Outcome::order(texts.say("approved", &[("ceiling", &texts.cost(*ceiling))]), Order::Approve(*ceiling))
         }
+        Action::Documents if state.phase == Phase::Delivered => commands::documents(texts, project),
+        Action::Document(ceiling) if state.phase == Phase::Delivered => {
+            Outcome::order(texts.say("approved", &[("ceiling", &texts.cost(*ceiling))]), Order::Document(*ceiling))
+        }
         Action::Change if state.plan.is_some() && !matches!(state.phase, Phase::Cancelled) => {
             Outcome { expecting: Expecting::Change, ..Outcome::say(texts.say("ask-change", &[])) }
         }

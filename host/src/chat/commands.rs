@@ -12,6 +12,7 @@ pub const COMMANDS: &[&str] = &[
     "status",
     "plan",
     "change",
+    "document",
     "pause",
     "resume",
     "cancel",
@@ -47,7 +48,7 @@ pub(super) fn respond(situation: &Situation, name: &str, rest: &str) -> Outcome 
         "credits" => Outcome::say(credits(situation)),
         "history" if situation.listed.is_empty() => Outcome::say(texts.say("empty-project", &[])),
         "history" => history(situation),
-        "status" | "plan" | "change" | "pause" | "resume" | "cancel" | "retry" | "budget" => match &situation.current {
+        "status" | "plan" | "change" | "document" | "pause" | "resume" | "cancel" | "retry" | "budget" => match &situation.current {
             Some(project) => of_project(situation, project, name, rest),
             None => Outcome::say(texts.say("empty-project", &[])),
         },
@@ -86,6 +87,7 @@ fn of_project(situation: &Situation, project: &Project, name: &str, rest: &str) 
         }
         "change" if rest.is_empty() => Outcome { expecting: Expecting::Change, ..Outcome::say(texts.say("ask-change", &[])) },
         "change" => Outcome::order(texts.say("change-begun", &[]), Order::Change(rest.to_owned())),
+        "document" => documents(texts, project),
         "budget" if is_over => Outcome::say(named("is-over")),
         "budget" if rest.is_empty() => {
             let text = texts.say("ask-budget", &[("title", &title), ("spent", &texts.cost(project.charged))]);
@@ -125,10 +127,36 @@ pub(super) fn budget(situation: &Situation, project: &Project, text: &str) -> Ou
 pub(super) fn ask_cancel(texts: Texts, project: &Project) -> Outcome {
     let button = |name: &str, action| Button { label: texts.plain(name), action };
     // Who cancels a change keeps the project.
-    let (question, yes) = if project.state.revision.is_some() { ("ask-withdraw", "withdraw-sure") } else { ("ask-cancel", "cancel-sure") };
+    let (question, yes) = match project.state.revision.is_some() {
+        true => ("ask-withdraw", "withdraw-sure"),
+        // And so does who cancels the documents.
+        false if project.state.is_documenting() => ("ask-cancel-documents", "cancel-sure"),
+        false => ("ask-cancel", "cancel-sure"),
+    };
     let message = Message::text(texts.say(question, &[("title", &project.title())]))
         .with([button(yes, Action::CancelSurely), button("cancel-not", Action::Nothing)]);
     Outcome { say: vec![message], ..Outcome::default() }
+}
+
+/// What the documents of a delivered project would cost, and whether to have them written.
+pub(super) fn documents(texts: Texts, project: &Project) -> Outcome {
+    let (title, phase) = (project.title(), phase(texts, project));
+    match (&project.state.phase, &project.quote) {
+        (Phase::Delivered, Some(quote)) => {
+            let [expected, low, high] = [quote.expected, quote.low, quote.high].map(|amount| texts.estimate(amount));
+            let [spent, ceiling] = [quote.spent, quote.ceiling].map(|amount| texts.cost(amount));
+            let amounts =
+                [("title", &title), ("expected", &expected), ("low", &low), ("high", &high), ("spent", &spent), ("ceiling", &ceiling)];
+            let mut html = texts.say("ask-documents", &amounts.map(|(name, amount)| (name, amount.as_str())));
+            if quote.measured_tasks == 0 {
+                html.push_str(&texts.say("plan-guess", &[]));
+            }
+            let yes = Button { label: texts.say("approve", &[("ceiling", &ceiling)]), action: Action::Document(quote.ceiling) };
+            Outcome { say: vec![Message::text(html).with([yes])], ..Outcome::default() }
+        }
+        (Phase::Delivered, None) => Outcome::say(texts.say("no-documenter", &[])),
+        _ => Outcome::say(texts.say("no-documents", &[("title", &title), ("phase", &phase)])),
+    }
 }
 
 fn help(texts: Texts) -> String {

@@ -37,7 +37,7 @@ pub struct Project {
     pub charged: NanoUsd,
     /// What was given back.
     pub refunded: NanoUsd,
-    /// What a plan that waits will cost.
+    /// What a plan that waits will cost, or the documents of what was delivered.
     pub quote: Option<Quote>,
     /// Each requirement's claim, for a project that came to its end: `verified`, `partly`, `unverified` or `failed`.
     pub claims: Vec<(String, String)>,
@@ -154,6 +154,10 @@ pub enum Action {
     CancelSurely,
     /// Leave things as they are.
     Nothing,
+    /// Say what the documents would cost.
+    Documents,
+    /// Have the documents written, under this ceiling.
+    Document(NanoUsd),
     /// Try again.
     Retry,
     /// Deliver what works.

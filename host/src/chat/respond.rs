@@ -128,6 +128,8 @@ pub enum Order {
     Resume,
     /// Stop it.
     Cancel,
+    /// Have the documents written, under this ceiling.
+    Document(NanoUsd),
     /// Try again what failed.
     Retry,
     /// Give the stuck task up.

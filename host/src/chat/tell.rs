@@ -37,6 +37,10 @@ pub fn tell(texts: Texts, project: &Project) -> Vec<Message> {
         Next::Stop => match &project.state.phase {
             Phase::Paused(pause, _) => paused(texts, project, &title, pause),
             Phase::Cancelled => vec![Message::text(texts.say("cancelled", &[("title", &title)]))],
+            Phase::Delivered if project.state.documents.failed.is_some() => {
+                let text = texts.compose("documents-failed", &[("title", &escape(&title)), ("bill", &bill(texts, project))]);
+                vec![Message::text(text)]
+            }
             Phase::Delivered => vec![ended(texts, project, "delivered")],
             // Why is in the report, in the words of whoever failed; here it is said what became of it.
             Phase::Failed(_) if project.state.plan.is_none() => vec![ended(texts, project, "failed")],
@@ -144,8 +148,16 @@ fn ended(texts: Texts, project: &Project, name: &str) -> Message {
         _ => vec![Document::Report, Document::Zip],
     };
     let retry = Button { label: texts.plain("try-again"), action: Action::Retry };
-    let message = Message { documents, ..Message::text(html) };
-    if name == "delivered" { message } else { message.with([retry]) }
+    let mut message = Message { documents, ..Message::text(html) };
+    match project.state.documents.paths.first().and_then(|path| path.rsplit_once('/')) {
+        _ if name != "delivered" => message.with([retry]),
+        Some((folder, _)) => {
+            message.html.push_str(&texts.say("delivered-documents", &[("folder", folder)]));
+            message
+        }
+        None if project.quote.is_some() => message.with([Button { label: texts.plain("documents"), action: Action::Documents }]),
+        None => message,
+    }
 }
 
 /// What it cost, and what of that was given back.

@@ -114,6 +114,12 @@ pub(super) fn show_plan(state: &State, quote: &Quote, checks: &Checks) {
     }
 }
 
+/// What can't be known better than to a tenth of a credit is not said better.
+fn estimated(amount: NanoUsd) -> NanoUsd {
+    let tenth = NanoUsd::credits(1).0 / 10;
+    if amount.0 < tenth { amount } else { NanoUsd((amount.0 + tenth / 2) / tenth * tenth) }
+}
+
 /// A price before work.
 pub(super) fn show_price(name: &str, quote: &Quote) {
     let basis = match quote.measured_tasks {
@@ -122,7 +128,11 @@ pub(super) fn show_price(name: &str, quote: &Quote) {
     };
     eprintln!(
         "{name}: about {}, between {} and {} ({basis}), {} spent so far. Proposed ceiling, for the whole project: {}.",
-        quote.expected, quote.low, quote.high, quote.spent, quote.ceiling
+        estimated(quote.expected),
+        estimated(quote.low),
+        estimated(quote.high),
+        quote.spent,
+        quote.ceiling
     );
 }
 

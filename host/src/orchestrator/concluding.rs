@@ -144,7 +144,9 @@ impl Orchestrator {
                     (Value::Verdict(verdict), Step::Verify { task, .. }) => {
                         self.verified(project, task, inputs, ended.overlay.files(), verdict.clone(), &mut change).await?
                     }
-                    (Value::Documents(summary), Step::Document) => self.documented(inputs, summary, ended, &mut change).await?.unwrap_or_else(failed),
+                    (Value::Documents(summary), Step::Document) => {
+                        self.documented(inputs, summary, ended, &mut change).await?.unwrap_or_else(failed)
+                    }
                     (value, _) => {
                         let handed = self.handed_over_files(project).await?;
                         understood(project, &handed, value.clone(), &mut change).unwrap_or_else(failed)

@@ -261,10 +261,9 @@ impl Control {
 
 /// What a cancel does, in words.
 pub(super) fn cancelled(state: &State) -> String {
-    let is_documenting = state.clone().withdraw_documents();
     let what = match state.revision.is_some() {
         true => "the change is withdrawn",
-        false if is_documenting => "the documents are given up",
+        false if state.is_documenting() => "the documents are given up",
         false => "cancelled",
     };
     format!("{what} by the user")

@@ -291,7 +291,9 @@ pub(super) fn is_overtaken(error: &anyhow::Error) -> bool {
 /// What the run may write: for an implementer and a documenter the task's files, never those of a check; for the others nothing.
 pub(super) fn overlay(job: &Job, step: &Step, files: Files) -> Overlay {
     let writable = match (step, &job.task) {
-        (Step::Implement { .. } | Step::Document, Some(task)) => task.files.iter().filter_map(|file| FilePattern::parse(file).ok()).collect(),
+        (Step::Implement { .. } | Step::Document, Some(task)) => {
+            task.files.iter().filter_map(|file| FilePattern::parse(file).ok()).collect()
+        }
         _ => Vec::new(),
     };
     let checks = job.plan.iter().flat_map(|plan| plan.check_files());

@@ -64,7 +64,10 @@ fn misfits(contract: &Contract, exports: &[(String, Option<String>)]) -> Vec<Str
             None => misfits.push(format!("it does not export `{wanted}`")),
             Some((_, None)) => misfits.push(format!("its export `{wanted}` is no function")),
             Some((_, Some(found))) if found != returns => {
-                misfits.push(format!("its `{wanted}` returns {found}, and version {} of {} wants {returns}", contract.version, contract.world));
+                misfits.push(format!(
+                    "its `{wanted}` returns {found}, and version {} of {} wants {returns}",
+                    contract.version, contract.world
+                ));
             }
             Some(_) => {}
         }

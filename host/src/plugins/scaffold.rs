@@ -29,10 +29,8 @@ const CONTRACT: Files = embedded![
 ];
 /// The Rust SDK's root names the folders with the contract: so in this repository, and so in a plugin's folder, where they lie as WIT's
 /// tools expect a package and what it depends on.
-const CONTRACT_FOLDERS: &[(&str, &str)] = &[
-    ("[\"../../wit/v0.1.0\", \"../../wit/v0.2.0\"]", "\"wit\""),
-    ("\"../../wit/v0.1.0\"", "\"wit/deps/agent-0.1.0\""),
-];
+const CONTRACT_FOLDERS: &[(&str, &str)] =
+    &[("[\"../../wit/v0.1.0\", \"../../wit/v0.2.0\"]", "\"wit\""), ("\"../../wit/v0.1.0\"", "\"wit/deps/agent-0.1.0\"")];
 
 /// Paths in the plugin's folder and their texts.
 type Files = &'static [(&'static str, &'static str)];

@@ -53,8 +53,9 @@ impl State {
         let pattern = |folder: &str| format!("{folder}/**");
         let is_free = |folder: &String| {
             let below = FilePattern::parse(&pattern(folder)).ok();
-            let is_foreign =
-                |path: &&ProjectPath| below.as_ref().is_none_or(|below| below.allows(path)) && !self.documents.paths.contains(path.as_ref());
+            let is_foreign = |path: &&ProjectPath| {
+                below.as_ref().is_none_or(|below| below.allows(path)) && !self.documents.paths.contains(path.as_ref())
+            };
             !files.keys().any(|path| is_foreign(&path))
         };
         let others = (1..=FOLDERS_MAX).map(|number| format!("{FOLDER}/atelier-{number}"));
@@ -94,12 +95,17 @@ impl State {
         }
     }
 
-    /// Leaves the project as it was delivered, if its documents are being written.
-    pub fn withdraw_documents(&mut self) -> bool {
-        let is_documenting = match &self.phase {
+    /// Whether its documents are being written, or would be if it did not wait.
+    pub fn is_documenting(&self) -> bool {
+        match &self.phase {
             Phase::Paused(_, before) => **before == Phase::Documenting,
             phase => *phase == Phase::Documenting,
-        };
+        }
+    }
+
+    /// Leaves the project as it was delivered, if its documents are being written.
+    pub(super) fn withdraw_documents(&mut self) -> bool {
+        let is_documenting = self.is_documenting();
         if is_documenting {
             self.enter(Phase::Delivered);
         }

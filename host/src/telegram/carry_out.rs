@@ -97,6 +97,7 @@ impl Bot {
             Order::Answer(answer) => return with.answer(project, answer).await.map(drop),
             Order::Approve(ceiling) => return with.approve(project, ceiling).await.map(drop),
             Order::Change(request) => return with.change(project, &request, None).await.map(drop),
+            Order::Document(ceiling) => return with.document(project, ceiling).await.map(drop),
             Order::Retry => return with.retry(project, None).await.map(drop),
             Order::GiveUp => return with.give_up(project).await.map(drop),
             // Done twice these are done once, so the word about it may come after, where it is not done at once.

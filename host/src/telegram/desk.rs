@@ -6,7 +6,7 @@ use super::api::Trouble;
 use super::incoming::{Deed, said};
 use crate::chat::{Heard, Language, Listed, Outcome, Project as View, Situation, Stats, Texts, respond};
 use crate::project::evidence::evidence;
-use crate::project::{Next, State};
+use crate::project::{Next, Phase, State};
 use crate::store::chats::{ChatEffect, Dialog, Person, Received};
 use crate::store::projects::Project;
 use crate::store::{StoreError, now_ms};
@@ -297,6 +297,7 @@ impl Bot {
         let receipt = self.store.receipt(&project.id).await?;
         let quote = match project.state.next() {
             Next::Approve => Some(self.orchestrator.quote(project).await?),
+            Next::Stop if project.state.phase == Phase::Delivered => self.orchestrator.quote_documents(project).await?,
             _ => None,
         };
         let claims = match project.state.is_over() {

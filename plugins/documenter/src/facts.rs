@@ -59,7 +59,9 @@ pub fn requirements(job: &Job) -> String {
         let (needs, checks) = (requirement.prerequisites.join(", "), job.shown(&requirement.id));
         out.push_str(&format!("| {} | {} | {needs} | {} | {checks} |\n", requirement.id, cell(&requirement.text), builders.join(", ")));
     }
-    out.push_str("\nWhat each check did is in [test_plan.md](test_plan.md); what may be claimed of a requirement is in the delivery's REPORT.md.\n");
+    out.push_str(
+        "\nWhat each check did is in [test_plan.md](test_plan.md); what may be claimed of a requirement is in the delivery's REPORT.md.\n",
+    );
     out.push_str("\n## Which task builds what\n\n```mermaid\nflowchart LR\n");
     let label = |requirement: &Requirement| format!("{}: {}", requirement.id, requirement.text);
     out.extend(brief.requirements.iter().map(|entry| format!("  {}\n", node(&entry.id, &label(entry)))));
@@ -155,29 +157,38 @@ pub fn examples(job: &Job) -> String {
 /// The command lines of a check as a person types them, with what they read and print.
 fn steps(check: &Check) -> String {
     let Check::Command(steps) = check else { return String::new() };
-    steps.iter().map(step).collect()
+    steps.iter().map(step).collect::<Vec<_>>().join("\n")
 }
 
 fn step(step: &CommandStep) -> String {
     let block = |lead: &str, text: &str| {
-        let fence = around(text);
-        format!("{lead}\n\n{fence}\n{}\n{fence}\n\n", text.trim_end_matches('\n'))
+        let fence = fence(text);
+        format!("{lead}\n\n{fence}\n{}\n{fence}\n", text.trim_end_matches('\n'))
     };
     let mut out = block("Command:", &step.arguments.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
     if !step.stdin.is_empty() {
-        out.push_str(&block("It reads:", &step.stdin));
+        out.push_str(&format!("\n{}", block("It reads:", &step.stdin)));
     }
-    out.push_str(&match &step.stdout {
-        Matching::Exact(text) if text.is_empty() => "It prints nothing.\n\n".to_owned(),
+    let printed = match &step.stdout {
+        Matching::Exact(text) if text.is_empty() => "It prints nothing.\n".to_owned(),
         Matching::Exact(text) => block("It prints:", text),
         Matching::Contains(text) => block("Its output has:", text),
         Matching::Pattern(text) => block("Its output matches:", text),
         Matching::Anything => String::new(),
-    });
+    };
+    if !printed.is_empty() {
+        out.push_str(&format!("\n{printed}"));
+    }
     if step.exit_code != 0 {
-        out.push_str(&format!("It ends with exit code {}.\n\n", step.exit_code));
+        out.push_str(&format!("\nIt ends with exit code {}.\n", step.exit_code));
     }
     out
+}
+
+/// The usual fence, or a longer one where the text has fences of its own.
+pub fn fence(text: &str) -> String {
+    let around = around(text);
+    if around.len() == 4 && !text.contains("```") { "```".to_owned() } else { around }
 }
 
 /// A word as a shell reads it.

@@ -1,6 +1,7 @@
 //! What the model writes: design and user manual, each in a fence under its name, and what is looked at before they are kept.
 
 use crate::diagram;
+use crate::facts::fence;
 use atelier_sdk::fences::{Part, parts};
 
 /// The documents that are asked for, in order.
@@ -71,8 +72,7 @@ pub fn without_broken_diagrams(text: &str) -> String {
             Part::Line(line) => out.push_str(&format!("{line}\n")),
             Part::Block { info: "mermaid", text, .. } if diagram::problem(&text).is_some() => {}
             Part::Block { info, text, .. } => {
-                let fence = atelier_sdk::fences::around(&text);
-                let fence = if fence.len() == 4 { "```" } else { &fence };
+                let fence = fence(&text);
                 out.push_str(&format!("{fence}{info}\n{text}{fence}\n"));
             }
         }

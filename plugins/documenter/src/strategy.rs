@@ -128,8 +128,12 @@ mod tests {
 
     impl Project for Desk {
         fn list(&self) -> Result<Vec<Entry>, Refusal> {
-            let entry =
-                |(path, text): (&String, &String)| Entry { path: path.clone(), bytes: text.len() as u64, kind: Kind::Text, executable: false };
+            let entry = |(path, text): (&String, &String)| Entry {
+                path: path.clone(),
+                bytes: text.len() as u64,
+                kind: Kind::Text,
+                executable: false,
+            };
             Ok(self.0.iter().map(entry).collect())
         }
 
@@ -224,7 +228,9 @@ mod tests {
         let manual = &desk.0["docs/user_manual.md"];
         assert!(manual.contains("python3 greet.py 'Ada Lovelace'") && manual.contains("Hello, Ada Lovelace"), "{manual}");
         let design = &desk.0["docs/design.md"];
-        assert!(design.contains("words (out)") && design.contains("| T2 | Build T2 | greet.py | not done |") && design.contains("T1 --> T2"));
+        assert!(
+            design.contains("words (out)") && design.contains("| T2 | Build T2 | greet.py | not done |") && design.contains("T1 --> T2")
+        );
     }
 
     #[test]

@@ -27,13 +27,18 @@ pub struct Changes {
 pub fn only_summary(reply: &str) -> Option<Changes> {
     let summary = reply.lines().find_map(|line| field(line, "summary")).filter(|summary| !summary.is_empty())?;
     let is_only = parts(reply).iter().all(|part| matches!(part, Part::Line(_)));
-    is_only.then(|| Changes { summary: summary.to_owned(), assumptions: reply.lines().filter_map(assumption).collect(), ..Changes::default() })
+    is_only.then(|| Changes {
+        summary: summary.to_owned(),
+        assumptions: reply.lines().filter_map(assumption).collect(),
+        ..Changes::default()
+    })
 }
 
 /// What was assumed, in a line that says so. Some models write down that there is nothing.
 fn assumption(line: &str) -> Option<String> {
     let text = field(line.trim_start_matches(['-', ' ']), "assumption")?.trim();
-    let is_none = text.is_empty() || ["none", "(none)", "n/a", "-"].iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word));
+    let is_none =
+        text.is_empty() || ["none", "(none)", "n/a", "-"].iter().any(|word| text.trim_end_matches('.').eq_ignore_ascii_case(word));
     (!is_none).then(|| text.to_owned())
 }
 
@@ -133,7 +138,8 @@ mod tests {
 
     #[test]
     fn assumptions_are_told_from_paths() {
-        let reply = "summary: s\nassumption: empty input is no error\n- **Assumption:** names are sorted\nassumption: none\na.py\n````\nx\n````";
+        let reply =
+            "summary: s\nassumption: empty input is no error\n- **Assumption:** names are sorted\nassumption: none\na.py\n````\nx\n````";
         let changes = read(reply).expect("changes");
         assert_eq!(changes.assumptions, ["empty input is no error", "names are sorted"]);
         assert_eq!(changes.files[0].path, "a.py");

@@ -22,6 +22,8 @@ pub enum Trait {
     CannotBuildIt,
     /// The second task is written twice in the same way, and in another one after that.
     GetsStuck,
+    /// What it writes about the project is no document.
+    CannotWriteDocuments,
     /// It says nothing that is a brief.
     TalksNonsense,
     /// The plan has one requirement that no program can check.
@@ -45,6 +47,7 @@ const TRAITS: &[(&str, Trait)] = &[
     ("can't mark tasks as done", Trait::CannotMarkTasks),
     ("can't build it", Trait::CannotBuildIt),
     ("gets stuck", Trait::GetsStuck),
+    ("can't write documents", Trait::CannotWriteDocuments),
     ("talks nonsense", Trait::TalksNonsense),
     ("leaves one thing to judgement", Trait::LeavesOneToJudgement),
 ];
@@ -122,6 +125,9 @@ fn answer(asked: &Asked, traits: &[Trait], mood: &mut Mood) -> Option<String> {
         let fault = if is_second { "- done.py:1 R2 a task stays as it was" } else { "- todo.py:1 R1 no task is kept" };
         return Some(if is_bad { format!("reject:\n{fault}") } else { "accept: it does what it should.".to_owned() });
     }
+    if text.contains("You are a technical writer") {
+        return Some(if has(Trait::CannotWriteDocuments) { "Hm.".to_owned() } else { documents() });
+    }
     if text.contains("The project exists already") {
         return Some(if text.contains("You turn a brief into a plan") { EXTENSION_PLAN } else { EXTENSION_BRIEF }.to_owned());
     }
@@ -142,6 +148,12 @@ fn file(summary: &str, path: &str, mood: &mut Mood, differs: bool) -> String {
         mood.tries += 1;
     }
     format!("summary: {summary}\n\n{path}\n````\nprint(\"to do\")\n{tries}````\n")
+}
+
+fn documents() -> String {
+    let words = "A task is a line of a file that both programs read. ".repeat(5);
+    let diagram = "```mermaid\nflowchart LR\n  A[\"todo.py\"] --> B[\"a file\"]\n```";
+    format!("design.md\n````\n# Design\n\n{words}\n\n{diagram}\n````\n\nuser_manual.md\n````\n# User manual\n\n{words}\n````\n")
 }
 
 const QUESTIONS: &str =

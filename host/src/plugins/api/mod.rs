@@ -40,11 +40,7 @@ pub const WORLDS: &[Contract] = &[
     Contract { world: "implementer", version: "0.1.0", exports: &[("implement", "result<string, variant>")] },
     Contract { world: "implementer", version: "0.2.0", exports: &[("implement", "result<record { summary, assumptions }, variant>")] },
     Contract { world: "documenter", version: "0.2.0", exports: &[("document", "result<string, variant>")] },
-    Contract {
-        world: "indexer",
-        version: "0.1.0",
-        exports: &[("index-file", "record { chunks, definitions, references, parse-errors }")],
-    },
+    Contract { world: "indexer", version: "0.1.0", exports: &[("index-file", "record { chunks, definitions, references, parse-errors }")] },
     Contract {
         world: "runner",
         version: "0.1.0",
