@@ -350,7 +350,7 @@ fn plugins_are_listed_with_their_imports_and_verified() {
     assert!(imports.out.lines().count() >= 10, "{}", imports.out);
     assert!(imports.out.lines().all(|line| line.split_once(' ').is_some_and(|(_, import)| import.starts_with("atelier:agent/"))));
     let verified = atelier(&home, NOWHERE, &["plugin", "verify"]);
-    assert!(verified.code == Some(0) && verified.out.matches("good").count() == 3, "{}", verified.out);
+    assert!(verified.code == Some(0) && verified.out.matches("good").count() == 4, "{}", verified.out);
     let doctor = atelier(&home, NOWHERE, &["doctor"]);
     assert!(doctor.out.contains("story"), "{}", doctor.out);
     assert!(!doctor.out.contains("canary"), "{}", doctor.out);

@@ -151,3 +151,16 @@ fn a_component_of_another_version_than_its_manifest_says_is_refused_with_the_lin
     }
     assert!(Pins::read(&home.data()).expect("the pins").lock.plugins.is_empty(), "nothing was pinned");
 }
+
+/// Another machine may go on with a run that began under an older version than the one that is pinned here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_nobody_pinned_here_are_run_as_what_they_are_made_for() {
+    let home = home("0.2.0");
+    let registry = atelier_host::plugins::registry::Registry::open(&home.data()).expect("a registry");
+    for version in ["0.1.0", "0.2.0"] {
+        let loaded = registry.of_bytes("implementer", &published(&format!("implementer-{version}")));
+        assert!(loaded.is_ok(), "{version}: {:?}", loaded.err().map(|error| error.to_string()));
+    }
+    let refused = registry.of_bytes("implementer", &published("architect-0.1.0")).err().expect("it is no implementer").to_string();
+    assert!(refused.contains("does not export `implement`"), "{refused}");
+}

@@ -40,7 +40,7 @@ fn the_guides_code_is_the_templates() {
 fn the_guides_manifest_is_the_templates_and_its_table_has_every_grant() {
     let template = file("plugins/templates/rust/plugin.implementer.toml.template");
     let [block] = blocks("toml").try_into().expect("one manifest");
-    let filled = template.replace("{{name}}", "my-implementer").replace("{{api}}", "0.1.0");
+    let filled = template.replace("{{name}}", "my-implementer").replace("{{api}}", "0.2.0");
     assert_eq!(block.trim(), filled.trim());
     toml::from_str::<PluginManifest>(&block).expect("it parses");
     for grant in [Grant::Llm, Grant::Credits, Grant::WorkspaceRead, Grant::WorkspaceWrite, Grant::Index, Grant::Checks, Grant::Dialogue] {

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 /// What somebody else may feel of an attack.
 const HONEST_P95_MAX: Duration = Duration::from_millis(100);
-/// What may stay behind: code that was compiled, memory that the allocator keeps for later.
-const RESIDENT_GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a first round may leave: memory that the allocator keeps for later.
+const RESIDENT_KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a second round may add: nothing, but for what comes and goes by itself.
+const RESIDENT_GROWTH_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// A line of a terminal.
 const END_CHARS_MAX: usize = 60;
 
@@ -26,16 +28,18 @@ pub(super) async fn hostile(settings: &Settings) -> Result<Exit> {
     let report = attack(registry, show).await?;
     let contained = report.tried.iter().filter(|tried| tried.contained).count();
     let [before, beside, after] = report.honest_p95.map(|time| time.as_micros());
-    let mib = report.resident_bytes.map(|both| both.map(|bytes| bytes / 1024 / 1024));
-    let (resident_before, resident_after) =
-        mib.map_or(("-".to_owned(), "-".to_owned()), |[before, after]| (before.to_string(), after.to_string()));
+    let mib = |bytes: u64| (bytes / 1024 / 1024).to_string();
+    let [resident_before, resident_between, resident_after] =
+        report.resident_bytes.map_or(["-"; 3].map(str::to_owned), |resident| resident.map(mib));
     println!("\nAn honest plugin beside them: 95 of 100 calls within {before} us before, {beside} us meanwhile, {after} us afterwards.");
     println!(
-        "hostile contained={contained} total={} honest_failed={} honest_p95_us_before={before} honest_p95_us_beside={beside} honest_p95_us_after={after} resident_mib_before={resident_before} resident_mib_after={resident_after}",
+        "hostile contained={contained} total={} honest_failed={} honest_p95_us_before={before} honest_p95_us_beside={beside} honest_p95_us_after={after} resident_mib_before={resident_before} resident_mib_after_one_round={resident_between} resident_mib_after_two={resident_after}",
         report.tried.len(),
         report.honest_failed,
     );
-    let is_level = report.resident_bytes.is_none_or(|[before, after]| after.saturating_sub(before) <= RESIDENT_GROWTH_BYTES_MAX);
+    let is_level = report.resident_bytes.is_none_or(|[before, between, after]| {
+        between.saturating_sub(before) <= RESIDENT_KEPT_BYTES_MAX && after.saturating_sub(between) <= RESIDENT_GROWTH_BYTES_MAX
+    });
     let is_good = contained == report.tried.len() && report.honest_failed == 0 && report.honest_p95[1] <= HONEST_P95_MAX && is_level;
     Ok(if is_good { Exit::Done } else { Exit::Failed })
 }

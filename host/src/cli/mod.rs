@@ -95,7 +95,7 @@ enum Command {
     Plugin(plugin::PluginCommand),
     /// What is configured, what is missing, what to do
     Doctor {
-        /// Attack the sandbox with guests that break its promises, under this configuration; takes half a minute
+        /// Attack the sandbox with guests that break its promises, under this configuration; takes about a minute
         #[arg(long)]
         hostile: bool,
     },

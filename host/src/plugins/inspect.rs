@@ -12,6 +12,18 @@ pub fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
+/// The newest version of this world that the component is made for, such as `atelier:agent/architect@0.1.0`, by what it exports.
+pub fn made_for(engine: &Engine, component: &Component, world: &str) -> Option<String> {
+    let exports = exports(engine, component);
+    let fits = WORLDS.iter().rev().find(|contract| contract.world == world && misfits(contract, &exports).is_empty())?;
+    Some(format!("{PACKAGE}/{world}@{}", fits.version))
+}
+
+/// The names that it exports, with what each returns.
+fn exports(engine: &Engine, component: &Component) -> Vec<(String, Option<String>)> {
+    component.component_type().exports(engine).map(|(name, item)| (name.to_owned(), returned(&item.ty))).collect()
+}
+
 /// Everything that keeps this component from being used as `atelier:agent/WORLD@VERSION`.
 pub fn problems(engine: &Engine, component: &Component, world: &str, wasi: Wasi) -> Vec<String> {
     let mut problems = wrong_imports(&imports(engine, component), wasi);
@@ -21,8 +33,7 @@ pub fn problems(engine: &Engine, component: &Component, world: &str, wasi: Wasi)
         problems.push(format!("there is no world `{name}`; there are {}", worlds().join(", ")));
         return problems;
     }
-    let exports: Vec<(String, Option<String>)> =
-        component.component_type().exports(engine).map(|(name, item)| (name.to_owned(), returned(&item.ty))).collect();
+    let exports = exports(engine, component);
     let of = |contract: &&Contract| contract.world == name && misfits(contract, &exports).is_empty();
     match WORLDS.iter().find(|contract| contract.world == name && contract.version == version) {
         Some(contract) => {

@@ -152,19 +152,19 @@ impl Registry {
         if let Some(plugin) = self.current().loaded.get(&(name.to_owned(), digest.to_owned())) {
             return Ok(plugin.clone());
         }
-        self.of_bytes(name, &self.pins().bytes(name, digest)?)
-    }
-
-    /// Any version of a plugin whose name is pinned, under the grants and limits of today.
-    pub fn of_bytes(&self, name: &str, bytes: &[u8]) -> Result<Arc<Loaded>, PluginError> {
         let pins = self.pins();
-        let plugin = Arc::new(self.load(&pins, name, bytes)?);
+        let plugin = Arc::new(self.load(&pins, name, &pins.bytes(name, digest)?)?);
         let mut current = self.current();
         // What was changed meanwhile is not kept for those who come next.
         if Arc::ptr_eq(&current.pins, &pins) {
             current.loaded.insert((name.to_owned(), plugin.sha256.clone()), plugin.clone());
         }
         Ok(plugin)
+    }
+
+    /// Any version of a plugin whose name is pinned, under the grants and limits of today. It is not kept.
+    pub fn of_bytes(&self, name: &str, bytes: &[u8]) -> Result<Arc<Loaded>, PluginError> {
+        Ok(Arc::new(self.load(&self.pins(), name, bytes)?))
     }
 
     /// The runner of this name.
@@ -213,8 +213,10 @@ impl Registry {
     fn load(&self, pins: &Pins, name: &str, bytes: &[u8]) -> Result<Loaded, PluginError> {
         let sha256 = crate::workspace::sha256(bytes);
         let (entry, pinned) = pins.load_version(name, &sha256)?;
-        let fits = pinned.world.as_str();
         let component = self.compile(name, bytes)?;
+        // Of bytes that are not remembered here, such as another machine's, nobody wrote down which version of the contract they are made for.
+        let unknown = (pinned.sha256 != sha256).then(|| inspect::made_for(&self.engine, &component, &entry.world)).flatten();
+        let fits = unknown.as_deref().unwrap_or(&pinned.world);
         let problems = inspect::problems(&self.engine, &component, fits, entry.executes.wasi);
         let wrong = |problems| PluginError::WrongApi { name: name.to_owned(), world: fits.to_owned(), problems };
         if !problems.is_empty() {

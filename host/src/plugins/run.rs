@@ -179,7 +179,7 @@ pub async fn call(plugin: &Loaded, export: Export, context: Context, cancelled: 
         () = wait_for(cancelled) => Err(Outcome::Cancelled),
     };
     let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
-    let outcome = result.map_or_else(|outcome| outcome, |value| Outcome::Returned(value));
+    let outcome = result.map_or_else(|outcome| outcome, Outcome::Returned);
     ended(outcome, fuel, store.into_data())
 }
 

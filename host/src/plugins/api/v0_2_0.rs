@@ -52,3 +52,25 @@ impl From<implementer::Work> for noun::Work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_assumed_is_made_safe_to_show_and_has_an_end() {
+        let work = implementer::Work { summary: "done\u{1b}[2J\nreally".into(), assumptions: vec!["x\u{202e}".repeat(1_000); 50] };
+        let work = noun::Work::from(work);
+        assert_eq!(work.summary, "done[2J really");
+        assert_eq!((work.assumptions.len(), work.assumptions[0].len()), (ASSUMPTIONS_MAX, ASSUMPTION_CHARS_MAX));
+        assert_eq!(work.assumptions[0].trim_matches('x'), "");
+    }
+
+    #[test]
+    fn work_without_assumptions_is_written_down_as_before_there_were_any() {
+        let json = |work: &noun::Work| serde_json::to_string(work).expect("json");
+        assert_eq!(json(&noun::Work::from_summary("done".into())), "\"done\"");
+        let work = noun::Work { summary: "done".into(), assumptions: vec!["sorted".into()] };
+        assert_eq!(json(&work), r#"{"summary":"done","assumptions":["sorted"]}"#);
+    }
+}

@@ -275,7 +275,7 @@ pub fn guests(limits: &Limits) -> Vec<Guest> {
         (
             "other contract",
             "a version is told in words",
-            Refused("but its world is of version"),
+            Refused("which worlds of every version use"),
             r#"(component (import "atelier:agent/llm@9.9.9" (instance)))"#.to_owned(),
         ),
         ("core module", "a module is no component", Refused("can't be loaded"), "(module)".to_owned()),
