@@ -135,7 +135,7 @@ target/plugins/runner-python.wasm: $(shell find plugins/runner-python -type f -n
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "installing python3-venv" && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
 	@mkdir -p target/plugins && test -x target/tools/python/bin/pip || python3 -m venv target/tools/python
 	@echo "installing the packages of plugins/runner-python/requirements.txt into target/tools/python"
-	@target/tools/python/bin/pip install -q --disable-pip-version-check --require-hashes -r plugins/runner-python/requirements.txt
+	@target/tools/python/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r plugins/runner-python/requirements.txt
 	@echo "building $@ (half a minute)"
 	@target/tools/python/bin/componentize-py -d wit/v0.1.0 -w runner componentize -p plugins/runner-python \
 		-p "$$(target/tools/python/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" app -o $@

@@ -94,6 +94,41 @@ async fn documents_that_come_to_nothing_are_given_back_and_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asked_for_documents_that_come_to_nothing_is_told_once() {
+    let model = ModelServer::scripted(|asked, _| match asked.text().contains("You are a technical writer") {
+        true => Answer::Text("I would rather write a poem.".to_owned()),
+        false => said(asked).map_or(Answer::Status(500), Answer::Text),
+    })
+    .await;
+    let (home, url) = (Home::shipped(), model.url.clone());
+    let id = {
+        let app = home.app(&url).await;
+        begin_approved(&app, "parts").await.id
+    };
+    let ended = atelier_beside(&home, &url, &["document", &id, "--yes"]).await;
+    assert_eq!(ended.code, Some(4), "{}{}", ended.out, ended.err);
+    assert!(ended.err.contains("The documents could not be written") && ended.err.contains("given back"), "{}", ended.err);
+    let out = home.beside("out").display().to_string();
+    let ended = atelier_beside(&home, &url, &["resume", &id, "--out", &out]).await;
+    assert_eq!(ended.code, Some(0), "the project is delivered as before: {}{}", ended.out, ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn going_back_to_before_the_documents_leaves_them_out() {
+    let (model, home) = (writer(Duration::ZERO).await, Home::shipped());
+    let app = home.app(&model.url).await;
+    let project = document(&app, &begin_approved(&app, "parts").await).await;
+    let asked = model.asked().len();
+    let project = app.control.roll_back(&project, "T2").await.expect("gone back");
+    let project = app.control.resume(project, None).await.expect("resumed");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    assert_eq!((&project.state.phase, paths(&app, &project).await.len()), (&Phase::Delivered, 0));
+    assert_eq!(model.asked().len(), asked, "nothing is done again");
+    let events = app.reader.store.events(&project.id, 0).await.expect("events");
+    assert!(events.iter().any(|event| event.text.contains("back to the files of task T2, without the documents")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ceiling_that_does_not_cover_them_is_kept_and_can_be_raised() {
     let (model, home) = (writer(Duration::ZERO).await, Home::shipped());
     let app = home.app(&model.url).await;

@@ -156,7 +156,7 @@ pub(super) async fn take_up(settings: Settings, project: &str, going: &Going, be
 /// As far as it goes without a person.
 pub(super) async fn carry(mut app: App, mut project: Project, going: Going, mut answers: Answers, json: bool) -> Result<Exit> {
     loop {
-        let was_change = project.state.revision.is_some();
+        let (was_change, was_documenting) = (project.state.revision.is_some(), project.state.is_documenting());
         project = match advance(&mut app, project).await? {
             Some(project) => project,
             None => return Ok(Exit::Paused),
@@ -165,6 +165,13 @@ pub(super) async fn carry(mut app: App, mut project: Project, going: Going, mut 
             let events = app.reader.store.events(&project.id, 0).await?;
             let why = events.iter().rev().find(|event| event.kind == "failed").map_or("", |event| &event.text);
             eprintln!("The change could not be planned ({why}); project {} is {} as before.", project.id, project.state.phase.word());
+            return Ok(Exit::Failed);
+        }
+        if let Some(why) = project.state.documents.failed.as_ref().filter(|_| was_documenting && project.state.is_over()) {
+            eprintln!(
+                "The documents could not be written ({why}); project {} is delivered as before, what they cost is given back.",
+                project.id
+            );
             return Ok(Exit::Failed);
         }
         match project.state.next() {
@@ -269,7 +276,6 @@ async fn others(store: &Store, mut project: Project) -> Result<Project> {
 async fn finish(app: &App, project: &Project, out: Option<PathBuf>, json: bool) -> Result<Exit> {
     app.orchestrator.drain(STOP_LIMIT).await;
     let exit = match &project.state.phase {
-        Phase::Delivered if project.state.documents.failed.is_some() => Exit::Failed,
         Phase::Delivered => Exit::Done,
         Phase::Failed(why) => {
             eprintln!("Not everything could be done: {why}");
@@ -291,9 +297,6 @@ async fn finish(app: &App, project: &Project, out: Option<PathBuf>, json: bool) 
     }
     let directory = out.unwrap_or_else(|| PathBuf::from(&project.id));
     delivery.write(&directory)?;
-    if let Some(why) = &project.state.documents.failed {
-        eprintln!("The documents could not be written ({why}). The project is as it was delivered, and what they cost is given back.");
-    }
     if json {
         print_json(&delivery.report)?;
         return Ok(exit);

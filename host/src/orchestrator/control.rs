@@ -2,6 +2,7 @@
 //! store, so every front end can do it while others work: a change that meets another one is decided again on what is there then.
 
 use crate::ledger::NanoUsd;
+use crate::project::documents::DOCUMENTS;
 use crate::project::{Answer, Event, HandedOver, Pause, Phase, Requirement, State, decide};
 use crate::settings::BudgetAmounts;
 use crate::store::chats::ChatEffect;
@@ -198,7 +199,11 @@ impl Control {
             if undone.is_empty() && project.state.is_over() {
                 bail!("nothing came after task {task} of project {id}, so there is nothing to go back from");
             }
-            let text = format!("back to the files of task {task}; what came after is done again: {}", undone.join(", "));
+            let again: Vec<_> = undone.iter().map(String::as_str).filter(|task| *task != DOCUMENTS).collect();
+            let text = match again.as_slice() {
+                [] => format!("back to the files of task {task}, without the documents"),
+                again => format!("back to the files of task {task}; what came after is done again: {}", again.join(", ")),
+            };
             let (state, actions) = decide(&project.state, Event::RolledBack { task: task.to_owned(), undone })?;
             let change = Change { actions, event: Some(("rolled back", text)), ..Change::default() };
             match self.store.commit(&project, &state, change).await {

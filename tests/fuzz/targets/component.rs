@@ -17,7 +17,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(component) = Component::from_binary(&ENGINE, bytes) else { return };
-    for world in ["atelier:agent/architect@0.1.0", "atelier:agent/runner@0.1.0", "nonsense"] {
+    for world in ["atelier:agent/architect@0.1.0", "atelier:agent/implementer@0.2.0", "atelier:agent/runner@0.1.0", "nonsense"] {
         inspect::problems(&ENGINE, &component, world, Wasi::Empty);
     }
+    inspect::made_for(&ENGINE, &component, "implementer");
 });
