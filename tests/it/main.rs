@@ -14,6 +14,7 @@ mod faults;
 mod guide;
 mod handed_over;
 mod hostile;
+mod ignore_rules;
 mod languages;
 mod ledger;
 mod ledger_model;

@@ -12,6 +12,7 @@ use crate::project::{HandedOver, Next, Pause, Phase};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::store::projects::{Project, Wish};
+use crate::workspace::folder;
 use crate::workspace::import::{Imported, unpack};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -50,8 +51,8 @@ pub(super) struct Going {
 pub(super) struct RunArguments {
     /// What you want, in your own words; `-` reads it from standard input
     idea: String,
-    /// A project that exists already, as a zip: the idea is what is to be different in it
-    #[arg(long, value_name = "FILE.zip")]
+    /// A project that exists already, as a folder or a zip: the idea is what is to be different in it
+    #[arg(long, value_name = "FOLDER|FILE.zip")]
     project: Option<PathBuf>,
     #[command(flatten)]
     going: Going,
@@ -89,15 +90,9 @@ pub(super) async fn run(settings: Settings, arguments: RunArguments) -> Result<E
     begin(app, &idea, handed_over, arguments.going, answers, arguments.json.json).await
 }
 
-/// A project out of a zip. What was left out is named, so that nobody finds out later.
+/// A project out of a folder or a zip. What was left out is named, so that nobody finds out later.
 fn read_project(path: &Path) -> Result<Imported> {
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut bytes = Vec::new();
-    file.take(PROJECT_ZIP_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(|| format!("read {}", path.display()))?;
-    if bytes.len() as u64 > PROJECT_ZIP_BYTES_MAX {
-        bail!("{} has more than {} MiB; pack only the project's own source files", path.display(), PROJECT_ZIP_BYTES_MAX / 1024 / 1024);
-    }
-    let imported = unpack(&bytes).with_context(|| format!("{}", path.display()))?;
+    let imported = if path.is_dir() { folder::take(path).with_context(|| format!("{}", path.display()))? } else { unpacked(path)? };
     eprintln!("{} files of the project are taken.", imported.files.len());
     for (left_out, why) in imported.left_out.iter().take(LEFT_OUT_SHOWN_MAX) {
         eprintln!("  left out: {left_out} ({})", why.as_str());
@@ -106,6 +101,16 @@ fn read_project(path: &Path) -> Result<Imported> {
         eprintln!("  and {} more", imported.left_out.len() - LEFT_OUT_SHOWN_MAX);
     }
     Ok(imported)
+}
+
+fn unpacked(path: &Path) -> Result<Imported> {
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(PROJECT_ZIP_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(|| format!("read {}", path.display()))?;
+    if bytes.len() as u64 > PROJECT_ZIP_BYTES_MAX {
+        bail!("{} has more than {} MiB; pack only the project's own source files", path.display(), PROJECT_ZIP_BYTES_MAX / 1024 / 1024);
+    }
+    unpack(&bytes).with_context(|| format!("{}", path.display()))
 }
 
 /// A new project, carried as far as it goes.

@@ -1,5 +1,5 @@
-//! A project that exists already, out of a zip that nobody has to trust: bounded in every way, paths checked like all others, and what
-//! is no part of the project, or would not be safe to hand to a model, left out and named.
+//! A project that exists already, out of a zip that nobody has to trust, or out of a [`folder`](super::folder): bounded in every way, paths
+//! checked like all others, and what is no part of the project, or would not be safe to hand to a model, left out and named.
 
 use super::overlay::{self, PROJECT_BYTES_MAX, PROJECT_FILES_MAX};
 use super::path::ProjectPath;
@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use zip::ZipArchive;
-use zip::read::ZipFile;
 use zip::result::ZipError;
 
-/// Entries of the zip, folders and what is left out among them.
-const ENTRIES_MAX: u64 = 20_000;
+/// Entries of the zip or folder, folders and what is left out among them.
+pub(super) const ENTRIES_MAX: u64 = 20_000;
 /// Files that are taken, and their bytes: less than a project may have, so that there is room for what is to be done.
 const FILES_MAX: usize = PROJECT_FILES_MAX / 4 * 3;
 const TAKEN_BYTES_MAX: u64 = PROJECT_BYTES_MAX as u64 / 4 * 3;
@@ -99,6 +98,8 @@ pub enum Why {
     Path,
     /// It is a link.
     Link,
+    /// The project's own ignore rules leave it out.
+    Ignored,
 }
 
 impl Why {
@@ -110,6 +111,7 @@ impl Why {
             Why::Large => "larger than 1 MiB",
             Why::Path => "path can't be used",
             Why::Link => "a link",
+            Why::Ignored => "left out by an ignore file",
         }
     }
 }
@@ -120,6 +122,9 @@ pub enum ImportError {
     /// It is no zip, or a part of it can't be read.
     #[error("it is no zip that can be read ({0}); pack the project's folder again")]
     Unreadable(String),
+    /// A file or folder that can't be read.
+    #[error("it can't be read whole ({0}); let yourself read it, or leave it out with a line of .atelierignore")]
+    Forbidden(String),
     /// It takes a password.
     #[error("it is encrypted; pack the project's folder without a password")]
     Encrypted,
@@ -142,6 +147,61 @@ impl Imported {
     }
 }
 
+/// What was taken so far, within the bounds.
+#[derive(Default)]
+pub(super) struct Taking {
+    imported: Imported,
+    looked_at: u64,
+    taken: u64,
+}
+
+impl Taking {
+    /// Leaves this out.
+    pub(super) fn leave(&mut self, name: &str, why: Why) {
+        self.imported.left_out.insert(name.chars().take(NAMED_CHARS_MAX).collect(), why);
+    }
+
+    /// Whether something of this name is looked at, and under which path.
+    pub(super) fn wants(&mut self, name: &str) -> Option<ProjectPath> {
+        let why = match (unwanted(name), ProjectPath::parse(name)) {
+            (Some(why), _) => why,
+            (None, Err(_)) => Why::Path,
+            (None, Ok(path)) => return Some(path),
+        };
+        self.leave(name, why);
+        None
+    }
+
+    /// Takes a file, or leaves it out; `content` is none where it is larger than a file may be.
+    pub(super) fn take(&mut self, name: &str, path: ProjectPath, content: Option<Vec<u8>>, executable: bool) -> Result<(), ImportError> {
+        self.looked_at += content.as_ref().map_or(FILE_BYTES_MAX, |content| content.len() as u64);
+        if self.looked_at > UNPACKED_BYTES_MAX {
+            return Err(ImportError::TooMuch(format!("more than {} MiB", UNPACKED_BYTES_MAX / 1024 / 1024)));
+        }
+        let Some(content) = content else {
+            self.leave(name, Why::Large);
+            return Ok(());
+        };
+        self.taken += content.len() as u64;
+        if self.imported.files.contains_key(&path) {
+            self.leave(name, Why::Path);
+            return Ok(());
+        }
+        self.imported.files.insert(path, File { bytes: content.into(), executable });
+        if self.imported.files.len() > FILES_MAX || self.taken > TAKEN_BYTES_MAX {
+            let most = format!("more than {FILES_MAX} source files or {} MiB of them", TAKEN_BYTES_MAX / 1024 / 1024);
+            return Err(ImportError::TooMuch(most));
+        }
+        Ok(())
+    }
+
+    /// All of it.
+    pub(super) fn end(mut self) -> Result<Imported, ImportError> {
+        leave_twins(&mut self.imported);
+        if self.imported.files.is_empty() { Err(ImportError::Empty) } else { Ok(self.imported) }
+    }
+}
+
 /// Takes the project out of a zip's bytes.
 pub fn unpack(bytes: &[u8]) -> Result<Imported, ImportError> {
     match entries_said(bytes) {
@@ -160,49 +220,20 @@ pub fn unpack(bytes: &[u8]) -> Result<Imported, ImportError> {
         }
     }
     let folder = outer_folder(names.iter().map(|(_, name)| name.as_str()));
-    let (mut imported, mut unpacked, mut taken) = (Imported::default(), 0, 0);
+    let mut taking = Taking::default();
     for (at, name) in names {
         let Some(inner) = name.strip_prefix(folder.as_str()) else { continue };
-        let mut leave = |why| {
-            imported.left_out.insert(inner.chars().take(NAMED_CHARS_MAX).collect(), why);
-        };
-        if let Some(why) = unwanted(inner) {
-            leave(why);
-            continue;
-        }
-        let Ok(path) = ProjectPath::parse(inner) else {
-            leave(Why::Path);
-            continue;
-        };
+        let Some(path) = taking.wants(inner) else { continue };
         let entry = archive.by_index(at).map_err(unreadable)?;
         let mode = entry.unix_mode().unwrap_or_default();
         if mode & KIND_BITS == LINK {
-            leave(Why::Link);
+            taking.leave(inner, Why::Link);
             continue;
         }
-        let content = read(entry).map_err(|error| ImportError::Unreadable(format!("`{path}`: {error}")))?;
-        unpacked += content.as_ref().map_or(FILE_BYTES_MAX, |content| content.len() as u64);
-        if unpacked > UNPACKED_BYTES_MAX {
-            return Err(ImportError::TooMuch(format!("more than {} MiB", UNPACKED_BYTES_MAX / 1024 / 1024)));
-        }
-        let Some(content) = content else {
-            leave(Why::Large);
-            continue;
-        };
-        taken += content.len() as u64;
-        let file = File { bytes: content.into(), executable: mode & 0o111 != 0 };
-        if imported.files.contains_key(&path) {
-            leave(Why::Path);
-            continue;
-        }
-        imported.files.insert(path, file);
-        if imported.files.len() > FILES_MAX || taken > TAKEN_BYTES_MAX {
-            let most = format!("more than {FILES_MAX} source files or {} MiB of them", TAKEN_BYTES_MAX / 1024 / 1024);
-            return Err(ImportError::TooMuch(most));
-        }
+        let content = read(entry.size(), entry).map_err(|error| ImportError::Unreadable(format!("`{path}`: {error}")))?;
+        taking.take(inner, path, content, mode & 0o111 != 0)?;
     }
-    leave_twins(&mut imported);
-    if imported.files.is_empty() { Err(ImportError::Empty) } else { Ok(imported) }
+    taking.end()
 }
 
 /// How many entries a zip says that it has, before anything is made of them. One that needs the larger form has too many.
@@ -227,6 +258,11 @@ fn outer_folder<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if own.all(|name| name.starts_with(&folder)) { folder } else { String::new() }
 }
 
+/// Whether a folder of this name is no part of a project.
+pub(super) fn is_foreign(folder: &str) -> bool {
+    FOREIGN_FOLDERS.contains(&folder.to_lowercase().as_str())
+}
+
 /// Why something at this path is not looked at.
 fn unwanted(path: &str) -> Option<Why> {
     let lower = path.to_lowercase();
@@ -239,13 +275,13 @@ fn unwanted(path: &str) -> Option<Why> {
     (is_secret && !is_example).then_some(Why::Secret)
 }
 
-/// The content, unless it is more than a file may have, whatever it says of itself.
-fn read(entry: ZipFile<'_, Cursor<&[u8]>>) -> std::io::Result<Option<Vec<u8>>> {
-    if entry.size() > FILE_BYTES_MAX {
+/// The content, unless it is more than a file may have, whatever is said of its size.
+pub(super) fn read(size: u64, from: impl Read) -> std::io::Result<Option<Vec<u8>>> {
+    if size > FILE_BYTES_MAX {
         return Ok(None);
     }
     let mut content = Vec::new();
-    entry.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+    from.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
     Ok((content.len() as u64 <= FILE_BYTES_MAX).then_some(content))
 }
 

@@ -5,6 +5,7 @@
 //! together what two of them did, [`import`] takes a project in that exists already.
 
 pub mod edits;
+pub mod folder;
 pub mod import;
 pub mod merge;
 pub mod overlay;
