@@ -66,11 +66,14 @@ pub fn problems(prose: &Prose, files: &[String]) -> Vec<String> {
 
 /// The documents without the diagrams that do not draw: one that is missing is better than one that is broken.
 pub fn without_broken_diagrams(text: &str) -> String {
+    let is_broken = |part: &Part| matches!(part, Part::Block { info: "mermaid", text, .. } if diagram::problem(text).is_some());
+    if !parts(text).iter().any(is_broken) {
+        return text.to_owned();
+    }
     let mut out = String::new();
-    for part in parts(text) {
+    for part in parts(text).into_iter().filter(|part| !is_broken(part)) {
         match part {
             Part::Line(line) => out.push_str(&format!("{line}\n")),
-            Part::Block { info: "mermaid", text, .. } if diagram::problem(&text).is_some() => {}
             Part::Block { info, text, .. } => {
                 let fence = fence(&text);
                 out.push_str(&format!("{fence}{info}\n{text}{fence}\n"));
@@ -135,7 +138,8 @@ mod tests {
         assert!(found[0].contains("into quotes") && found[1].contains("`src/b.py`"));
         let kept = without_broken_diagrams(&prose.design);
         assert!(!kept.contains("mermaid") && kept.contains("See `src/a.py`"));
-        assert_eq!(without_broken_diagrams("a\n```sh\nls\n```\n"), "a\n```sh\nls\n```\n");
+        let list = "1. one\n   ```sh\n   ls\n   ```\n";
+        assert_eq!(without_broken_diagrams(list), list, "what is good stays as it was written");
     }
 
     #[test]
