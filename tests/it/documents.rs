@@ -35,6 +35,15 @@ async fn writer(thinking: Duration) -> ModelServer {
     .await
 }
 
+/// A model that builds two parts, and writes nothing about them that is a document.
+async fn poet() -> ModelServer {
+    ModelServer::scripted(|asked, _| match asked.text().contains("You are a technical writer") {
+        true => Answer::Text("I would rather write a poem.".to_owned()),
+        false => said(asked).map_or(Answer::Status(500), Answer::Text),
+    })
+    .await
+}
+
 /// Has them written under the ceiling that is proposed, as far as it goes.
 async fn document(app: &App, project: &Project) -> Project {
     let quote = app.orchestrator.quote_documents(project).await.expect("a quote").expect("there is a documenter");
@@ -74,12 +83,7 @@ async fn documents_are_delivered_as_a_commit_of_their_own_and_their_run_replays_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_that_come_to_nothing_are_given_back_and_said() {
-    let model = ModelServer::scripted(|asked, _| match asked.text().contains("You are a technical writer") {
-        true => Answer::Text("I would rather write a poem.".to_owned()),
-        false => said(asked).map_or(Answer::Status(500), Answer::Text),
-    })
-    .await;
-    let home = Home::shipped();
+    let (model, home) = (poet().await, Home::shipped());
     let app = home.app(&model.url).await;
     let delivered = begin_approved(&app, "parts").await;
     let spent = app.reader.store.project_budget(&delivered.id).await.expect("a budget").spent;
@@ -95,11 +99,7 @@ async fn documents_that_come_to_nothing_are_given_back_and_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asked_for_documents_that_come_to_nothing_is_told_once() {
-    let model = ModelServer::scripted(|asked, _| match asked.text().contains("You are a technical writer") {
-        true => Answer::Text("I would rather write a poem.".to_owned()),
-        false => said(asked).map_or(Answer::Status(500), Answer::Text),
-    })
-    .await;
+    let model = poet().await;
     let (home, url) = (Home::shipped(), model.url.clone());
     let id = {
         let app = home.app(&url).await;

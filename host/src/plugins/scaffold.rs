@@ -65,6 +65,7 @@ const RUST: Template = Template {
     verbatim: embedded![
         "Cargo.lock" from "Cargo.lock",
         "sdk/src/fences.rs" from "plugins/sdk/src/fences.rs",
+        "sdk/src/files.rs" from "plugins/sdk/src/files.rs",
         "sdk/src/lib.rs" from "plugins/sdk/src/lib.rs",
         "sdk/src/model.rs" from "plugins/sdk/src/model.rs",
         "sdk/src/template.rs" from "plugins/sdk/src/template.rs",

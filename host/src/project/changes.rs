@@ -26,11 +26,7 @@ impl State {
 
     /// The architect understands the change first: what is said of one requirement may concern the summary, and others.
     pub(super) fn begin_change(&mut self, request: String, requirement: Option<String>) -> Option<()> {
-        let is_quoted = match &self.phase {
-            Phase::Paused(_, before) => **before == Phase::Quoted,
-            phase => *phase == Phase::Quoted,
-        };
-        if !self.can_go_back() && !is_quoted {
+        if !self.can_go_back() && *self.phase.beneath() != Phase::Quoted {
             return None;
         }
         let request = match requirement {

@@ -97,10 +97,7 @@ impl State {
 
     /// Whether its documents are being written, or would be if it did not wait.
     pub fn is_documenting(&self) -> bool {
-        match &self.phase {
-            Phase::Paused(_, before) => **before == Phase::Documenting,
-            phase => *phase == Phase::Documenting,
-        }
+        *self.phase.beneath() == Phase::Documenting
     }
 
     /// Leaves the project as it was delivered, if its documents are being written.

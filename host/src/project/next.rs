@@ -150,11 +150,7 @@ impl State {
 
     /// Whether tasks are written and judged, or would be if the project did not wait.
     pub(super) fn is_building(&self) -> bool {
-        match &self.phase {
-            Phase::Building => true,
-            Phase::Paused(_, before) => **before == Phase::Building,
-            _ => false,
-        }
+        *self.phase.beneath() == Phase::Building
     }
 
     /// Whether nothing happens to it any more.

@@ -39,6 +39,14 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The phase itself, or the one that it goes on in where it waits.
+    pub fn beneath(&self) -> &Phase {
+        match self {
+            Phase::Paused(_, before) => before,
+            phase => phase,
+        }
+    }
+
     /// One word, for listings.
     pub fn word(&self) -> &'static str {
         match self {

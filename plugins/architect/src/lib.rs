@@ -14,7 +14,7 @@ use atelier_sdk::architect::Guest;
 use atelier_sdk::dialogue::{self, Answer, Question};
 use atelier_sdk::model::HostModel;
 use atelier_sdk::types::{Brief, Failure, Plan, Refusal, Verdict};
-use atelier_sdk::{index, job, log, workspace};
+use atelier_sdk::{files, index, job, log, workspace};
 use existing::{Existing, MAP_TOKENS};
 use verify::Files;
 
@@ -61,15 +61,7 @@ impl elicit::User for Host {
 
 impl verify::Files for Host {
     fn list(&self) -> Result<Vec<workspace::Entry>, Refusal> {
-        let (mut entries, mut after) = (Vec::new(), None);
-        loop {
-            let page = workspace::list_files(after.as_deref())?;
-            entries.extend(page.entries);
-            after = page.next;
-            if after.is_none() {
-                return Ok(entries);
-            }
-        }
+        files::list()
     }
 
     fn read(&self, path: &str) -> Result<String, Refusal> {

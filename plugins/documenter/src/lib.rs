@@ -11,7 +11,7 @@ use atelier_sdk::documenter::Guest;
 use atelier_sdk::model::HostModel;
 use atelier_sdk::types::{Failure, Refusal, SourceFile};
 use atelier_sdk::workspace::{self, Entry};
-use atelier_sdk::{job, log};
+use atelier_sdk::{files, job, log};
 
 /// The strategy of this crate, as the host calls it.
 pub struct Documenter;
@@ -34,15 +34,7 @@ struct Host;
 
 impl strategy::Project for Host {
     fn list(&self) -> Result<Vec<Entry>, Refusal> {
-        let (mut entries, mut after) = (Vec::new(), None);
-        loop {
-            let page = workspace::list_files(after.as_deref())?;
-            entries.extend(page.entries);
-            after = page.next;
-            if after.is_none() {
-                return Ok(entries);
-            }
-        }
+        files::list()
     }
 
     fn read(&self, path: &str) -> Result<String, Refusal> {

@@ -9,7 +9,7 @@ use atelier_sdk::implementer::{Guest, Work};
 use atelier_sdk::model::HostModel;
 use atelier_sdk::types::{Acceptance, CheckResult, Failure, Refusal, SourceFile};
 use atelier_sdk::workspace::{self, Edit, EditOutcome, Entry};
-use atelier_sdk::{checks, index, job, log};
+use atelier_sdk::{checks, files, index, job, log};
 
 /// The strategy of this crate, as the host calls it.
 pub struct Implementer;
@@ -34,15 +34,7 @@ struct Host;
 
 impl strategy::Project for Host {
     fn list(&self) -> Result<Vec<Entry>, Refusal> {
-        let (mut entries, mut after) = (Vec::new(), None);
-        loop {
-            let page = workspace::list_files(after.as_deref())?;
-            entries.extend(page.entries);
-            after = page.next;
-            if after.is_none() {
-                return Ok(entries);
-            }
-        }
+        files::list()
     }
 
     fn read(&self, path: &str) -> Result<String, Refusal> {

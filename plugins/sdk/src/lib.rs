@@ -5,6 +5,7 @@
 //! `export!` macro; `plugins/architect/src/lib.rs` shows all of it in a page.
 
 pub mod fences;
+pub mod files;
 pub mod model;
 pub mod template;
 pub mod words;
