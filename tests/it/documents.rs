@@ -8,7 +8,7 @@ use atelier_host::project::{Pause, Phase};
 use atelier_host::store::projects::Project;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tests::home::{Home, assert_agrees, assert_sound, begin_approved};
+use tests::home::{Home, approve, assert_agrees, assert_sound, begin_approved};
 use tests::model_server::{Answer, Asked, ModelServer};
 use tests::program::atelier_beside;
 use tests::workshop::{Tasks, answer};
@@ -98,6 +98,18 @@ async fn documents_that_come_to_nothing_are_given_back_and_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_that_failed_once_are_no_word_on_the_next_delivery() {
+    let (model, home) = (poet().await, Home::shipped());
+    let app = home.app(&model.url).await;
+    let project = document(&app, &begin_approved(&app, "parts").await).await;
+    assert!(project.state.documents.failed.is_some());
+    let project = app.control.change(&project, "part_2() is two.", Some("R2")).await.expect("a change");
+    let project = app.orchestrator.advance(project).await.expect("it goes on");
+    let project = app.orchestrator.advance(approve(&app, &project).await).await.expect("it goes on");
+    assert_eq!((&project.state.phase, &project.state.documents.failed), (&Phase::Delivered, &None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asked_for_documents_that_come_to_nothing_is_told_once() {
     let model = poet().await;
     let (home, url) = (Home::shipped(), model.url.clone());
@@ -126,6 +138,7 @@ async fn going_back_to_before_the_documents_leaves_them_out() {
     let project = app.control.resume(project, None).await.expect("resumed");
     let project = app.orchestrator.advance(project).await.expect("it goes on");
     assert_eq!((&project.state.phase, paths(&app, &project).await.len()), (&Phase::Delivered, 0));
+    assert!(project.state.documents.paths.is_empty(), "nobody is told that there are any");
     assert_eq!(model.asked().len(), asked, "nothing is done again");
     let events = app.reader.store.events(&project.id, 0).await.expect("events");
     assert!(events.iter().any(|event| event.text == format!("back to the files of task {last}, without the documents")));

@@ -36,6 +36,7 @@ impl State {
                 format!("In place of the requirement \"{}\": {}", known.text, request.trim())
             }
         };
+        self.documents.failed = None;
         // What is wanted beside a change that waits for approval is part of it.
         let (before, request) = match self.revision.take() {
             None => (Box::new(self.clone()), request),

@@ -3,7 +3,7 @@
 //! stored state to go on.
 
 use super::changes::Revision;
-use super::documents::Documents;
+use super::documents::{DOCUMENTS, Documents};
 use super::nouns::{Answer, Brief, CheckResult, HandedOver, Plan, Question, Verdict, Work};
 use super::tasks::{Progress, TaskStatus};
 use crate::ledger::NanoUsd;
@@ -351,6 +351,8 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
         }
         (Phase::Building, Event::Delivered(results)) => {
             let broken = new.take_final(results);
+            // That was said of an earlier delivery.
+            new.documents.failed = None;
             let lost = state.tasks_lost();
             let mut why = Vec::new();
             if lost > 0 {
@@ -379,6 +381,9 @@ pub fn decide(state: &State, event: Event) -> Result<(State, Vec<Action>), Unexp
         }
         (_, Event::RolledBack { task, undone }) if state.can_go_back() => {
             new.roll_back(&undone);
+            if task != DOCUMENTS && undone.iter().any(|task| task == DOCUMENTS) {
+                new.documents = Documents::default();
+            }
             actions.push(Action::RollBack { task });
         }
         (Phase::Delivered | Phase::Failed(_) | Phase::Cancelled, event) => return Err(unexpected(state, &format!("{event:?}"))),

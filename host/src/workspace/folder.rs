@@ -14,7 +14,8 @@ pub const IGNORE_FILE: &str = ".atelierignore";
 
 /// Takes the project out of a folder.
 pub fn take(folder: &Path) -> Result<Imported, ImportError> {
-    let is_repository = folder.ancestors().any(|folder| folder.join(".git").exists());
+    let whole = std::path::absolute(folder).map_err(|error| ImportError::Forbidden(error.to_string()))?;
+    let is_repository = whole.ancestors().any(|folder| folder.join(".git").exists());
     let wanted: BTreeSet<PathBuf> = walk(folder, |walk| {
         walk.git_ignore(true).git_exclude(true).git_global(true).parents(is_repository).add_custom_ignore_filename(IGNORE_FILE)
     })?
