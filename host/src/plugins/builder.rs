@@ -18,6 +18,9 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library";
 const DEBIAN_LINKER: &str = "wasm-ld-22";
+/// Compilers of C for wasm, the first that is there. Apple's clang can't, and is only called `clang`.
+const CLANG: &[&str] = &["clang-22", "clang-21", "clang-20", "clang-19", "clang"];
+const LLVM_AR: &[&str] = &["llvm-ar-22", "llvm-ar-21", "llvm-ar-20", "llvm-ar-19", "llvm-ar"];
 /// What tells a plugin in JavaScript from a crate.
 const NODE_MANIFEST: &str = "package.json";
 /// And one in Python.
@@ -104,8 +107,16 @@ pub fn build(directory: &Path, target_directory: &Path) -> Result<Built, PluginE
         return Ok(Built { manifest, bytes, made_by: MadeBy::ComponentizePy });
     }
     let toolchain = find_toolchain()?;
-    let package = package_name(directory)?;
-    let output = command(toolchain, directory, target_directory)
+    let Package { name: package, metadata } = super::manifest::read_toml::<CrateManifest>(&directory.join("Cargo.toml"))?.package;
+    let mut build = command(toolchain, directory, target_directory);
+    if let Some(c) = metadata.atelier {
+        build.envs(c.variables(toolchain, directory, target_directory)?);
+    }
+    if toolchain == Toolchain::Debian {
+        // The packaged compiler has no prebuilt standard library for this target, so cargo builds it from the packaged source.
+        build.args(["-Z", "build-std=std,panic_abort"]);
+    }
+    let output = build
         .args(["build", "--release", "--target", TARGET, "--package", &package])
         .output()
         .map_err(|error| PluginError::Build(format!("cargo could not be started: {error}")))?;
@@ -220,14 +231,12 @@ fn command(toolchain: Toolchain, directory: &Path, target_directory: &Path) -> C
     command = with_passed_variables(command);
     command.current_dir(directory).env("CARGO_TARGET_DIR", target_directory);
     if toolchain == Toolchain::Debian {
-        // The packaged compiler has no prebuilt standard library for this target, so cargo builds it from the packaged source.
         let path = std::env::var("PATH").unwrap_or_default();
         command
             .env("PATH", format!("/usr/bin:{path}"))
             .env("RUSTC", DEBIAN_RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER)
-            .args(["-Z", "build-std=std,panic_abort"]);
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER);
     }
     command
 }
@@ -247,9 +256,72 @@ struct CrateManifest {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    #[serde(default)]
+    metadata: Metadata,
 }
 
-fn package_name(directory: &Path) -> Result<String, PluginError> {
-    let manifest: CrateManifest = super::manifest::read_toml(&directory.join("Cargo.toml"))?;
-    Ok(manifest.package.name)
+/// `[package.metadata]`, which is for tools such as this one.
+#[derive(Default, Deserialize)]
+struct Metadata {
+    atelier: Option<CSource>,
+}
+
+/// `[package.metadata.atelier]` of a crate that has C compiled: the target has no C library, so the crate names headers that stand in.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CSource {
+    c_headers: CHeaders,
+    #[serde(default)]
+    c_flags: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct CHeaders {
+    /// The dependency that has them.
+    package: String,
+    /// Where they are in it.
+    folder: String,
+}
+
+/// What `cargo metadata` says of a package.
+#[derive(Deserialize)]
+struct Located {
+    name: String,
+    manifest_path: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Graph {
+    packages: Vec<Located>,
+}
+
+impl CSource {
+    /// What has the `cc` crate compile for wasm.
+    fn variables(
+        &self,
+        toolchain: Toolchain,
+        directory: &Path,
+        target_directory: &Path,
+    ) -> Result<[(&'static str, String); 3], PluginError> {
+        let find = |names: &[&str]| names.iter().find(|name| which(name)).map(|name| (*name).to_owned());
+        let (Some(compiler), Some(archiver)) = (find(CLANG), find(LLVM_AR)) else {
+            return Err(PluginError::Build(
+                "the crate has C compiled, and no clang and llvm-ar were found: install them (Debian: clang-22 llvm-22) and build again"
+                    .to_owned(),
+            ));
+        };
+        let CHeaders { package, folder } = &self.c_headers;
+        let output = command(toolchain, directory, target_directory)
+            .args(["metadata", "--format-version", "1", "--filter-platform", TARGET])
+            .output()
+            .map_err(|error| PluginError::Build(format!("cargo could not be started: {error}")))?;
+        let graph: Graph = serde_json::from_slice(&output.stdout)
+            .map_err(|_| PluginError::Build(format!("cargo metadata failed:\n{}", String::from_utf8_lossy(&output.stderr))))?;
+        let located = graph.packages.into_iter().find(|located| located.name == *package);
+        let headers = located.and_then(|located| Some(located.manifest_path.parent()?.join(folder))).filter(|headers| headers.is_dir());
+        let headers =
+            headers.ok_or_else(|| PluginError::Build(format!("c-headers: no dependency `{package}` with a folder `{folder}`")))?;
+        let flags = [vec![format!("-I{}", headers.display())], self.c_flags.clone()].concat().join(" ");
+        Ok([("CC_wasm32_unknown_unknown", compiler), ("AR_wasm32_unknown_unknown", archiver), ("CFLAGS_wasm32_unknown_unknown", flags)])
+    }
 }

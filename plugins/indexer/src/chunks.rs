@@ -1,7 +1,7 @@
-//! Chunks: pieces of a file that make sense by themselves. A new one begins at every outer definition, with the comments and
-//! decorators above it; a long one is cut at its inner definitions, or by lines.
+//! Chunks: pieces of a file that make sense by themselves. Each line belongs to the innermost cut around it; lines in a row that
+//! belong together are a piece, with the comments above it; a long one is cut by lines, and every part keeps the name.
 
-use crate::definitions::Definition;
+use crate::syntax::Cut;
 
 /// A chunk that fits a screen or two.
 const CHUNK_LINES_MAX: usize = 60;
@@ -24,31 +24,31 @@ pub struct Piece {
 }
 
 /// Cuts the file; the pieces cover it in order.
-pub fn cut(text: &str, definitions: &[Definition]) -> Vec<Piece> {
+pub fn cut(text: &str, cuts: &[Cut]) -> Vec<Piece> {
     let lines: Vec<&str> = text.lines().collect();
-    let outer = definitions.iter().map(|definition| definition.indent).min().unwrap_or(0);
-    let mut starts: Vec<(usize, Option<&Definition>)> = Vec::new();
-    for definition in definitions {
-        let line = definition.line as usize - 1;
-        let since = starts.last().map_or(0, |(start, _)| *start);
-        if definition.indent == outer || line - since >= CHUNK_LINES_MAX / 2 {
-            let start = above(&lines, line, since + usize::from(!starts.is_empty()));
-            if starts.last().is_none_or(|(last, _)| *last < start) {
-                starts.push((start, Some(definition)));
-            }
+    let mut runs: Vec<(usize, Option<usize>)> = Vec::new();
+    for (line, owner) in owners(&lines, cuts).into_iter().enumerate() {
+        if runs.last().is_none_or(|(_, last)| *last != owner) {
+            runs.push((line, owner));
         }
     }
-    if starts.first().is_none_or(|(start, _)| *start > 0) {
-        starts.insert(0, (0, None));
-    }
+    let says_something = |from: usize, to: usize| lines[from..to].iter().any(|line| line.chars().any(char::is_alphanumeric));
+    let ends: Vec<usize> = runs.iter().skip(1).map(|(start, _)| *start).chain([lines.len()]).collect();
+    let mut position = 0;
+    // A closing brace or an empty line belongs to what was before it.
+    runs.retain(|(start, _)| {
+        position += 1;
+        position == 1 || says_something(*start, ends[position - 1])
+    });
     let mut pieces = Vec::new();
-    for (position, (start, definition)) in starts.iter().enumerate() {
-        let end = starts.get(position + 1).map_or(lines.len(), |(next, _)| *next);
+    for (position, (start, owner)) in runs.iter().enumerate() {
+        let end = runs.get(position + 1).map_or(lines.len(), |(next, _)| *next);
+        let cut = owner.map(|owner| &cuts[owner]);
         for first in (*start..end).step_by(CHUNK_LINES_MAX) {
             let last = end.min(first + CHUNK_LINES_MAX);
             pieces.push(Piece {
-                name: definition.map_or_else(String::new, |definition| definition.name.clone()),
-                kind: definition.map_or("text", |definition| definition.kind),
+                name: cut.map_or_else(String::new, |cut| cut.name.clone()),
+                kind: cut.map_or("text", |cut| cut.kind),
                 first_line: u32::try_from(first + 1).unwrap_or(u32::MAX),
                 last_line: u32::try_from(last).unwrap_or(u32::MAX),
                 text: lines[first..last].join("\n").chars().take(CHUNK_CHARS_MAX).collect(),
@@ -58,9 +58,22 @@ pub fn cut(text: &str, definitions: &[Definition]) -> Vec<Piece> {
     pieces
 }
 
-/// The first line of the comments and decorators directly above a definition.
+/// The innermost cut around each line.
+fn owners(lines: &[&str], cuts: &[Cut]) -> Vec<Option<usize>> {
+    let mut owners = vec![None; lines.len()];
+    for (index, cut) in cuts.iter().enumerate() {
+        let first = cut.first_line as usize - 1;
+        let next = || cuts[index + 1..].iter().find(|next| next.last_line.is_none()).map(|next| next.first_line as usize - 1);
+        let last = cut.last_line.map_or_else(|| next().unwrap_or(lines.len()), |line| line as usize).min(lines.len());
+        let lowest = index.checked_sub(1).map_or(0, |before| cuts[before].first_line as usize);
+        owners[above(lines, first, lowest).min(last)..last].fill(Some(index));
+    }
+    owners
+}
+
+/// The first line of the comments and attributes directly above a definition.
 fn above(lines: &[&str], line: usize, lowest: usize) -> usize {
-    let belongs = |line: &str| ["#", "//", "/*", "*", "@", "--", "\"\"\""].iter().any(|mark| line.trim_start().starts_with(mark));
+    let belongs = |line: &str| ["#", "//", "/*", "*", "@", "--"].iter().any(|mark| line.trim_start().starts_with(mark));
     let mut start = line;
     while start > lowest && belongs(lines[start - 1]) {
         start -= 1;
@@ -71,10 +84,10 @@ fn above(lines: &[&str], line: usize, lowest: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definitions::find;
 
     fn shape(path: &str, text: &str) -> Vec<(String, u32, u32)> {
-        cut(text, &find(path, text)).into_iter().map(|piece| (piece.name, piece.first_line, piece.last_line)).collect()
+        let syntax = crate::read(path, text);
+        cut(text, &syntax.cuts).into_iter().map(|piece| (piece.name, piece.first_line, piece.last_line)).collect()
     }
 
     #[test]
@@ -84,13 +97,30 @@ mod tests {
     }
 
     #[test]
+    fn a_class_is_its_head_and_each_of_its_methods() {
+        let text = "class A:\n    x = 1\n\n    def one(self):\n        pass\n\n    def two(self):\n        pass\n";
+        assert_eq!(shape("a.py", text), [("A".into(), 1, 3), ("A.one".into(), 4, 6), ("A.two".into(), 7, 8)]);
+        let text = "struct S;\n\nimpl S {\n    /// Why.\n    fn f() {\n    }\n}\n";
+        assert_eq!(shape("a.rs", text), [("S".into(), 1, 2), ("S".into(), 3, 3), ("S.f".into(), 4, 7)]);
+    }
+
+    #[test]
+    fn a_text_is_cut_at_its_headings() {
+        let text = "intro\n\n# One\n\ntext\n\n## Two\n\nmore\n";
+        assert_eq!(shape("a.md", text), [(String::new(), 1, 2), ("One".into(), 3, 6), ("Two".into(), 7, 9)]);
+    }
+
+    #[test]
     fn the_pieces_cover_the_file_in_order() {
-        let text: String = (0..500).map(|number| if number % 37 == 0 { format!("def f{number}():\n") } else { "    x\n".into() }).collect();
-        let pieces = shape("a.py", &text);
-        assert_eq!(pieces.first().map(|piece| piece.1), Some(1));
-        assert_eq!(pieces.last().map(|piece| piece.2), Some(500));
-        assert!(pieces.windows(2).all(|pair| pair[0].2 + 1 == pair[1].1));
-        assert!(pieces.iter().all(|piece| piece.2 - piece.1 < 60));
+        for path in ["a.py", "a.unknown"] {
+            let text: String =
+                (0..500).map(|number| if number % 37 == 0 { format!("def f{number}():\n") } else { "    x\n".into() }).collect();
+            let pieces = shape(path, &text);
+            assert_eq!(pieces.first().map(|piece| piece.1), Some(1));
+            assert_eq!(pieces.last().map(|piece| piece.2), Some(500));
+            assert!(pieces.windows(2).all(|pair| pair[0].2 + 1 == pair[1].1));
+            assert!(pieces.iter().all(|piece| piece.2 - piece.1 < 60));
+        }
     }
 
     #[test]

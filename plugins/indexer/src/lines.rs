@@ -1,26 +1,12 @@
-//! Names that a file defines and mentions, by the shape of its lines.
+//! What a file defines and mentions, by the shape of its lines: for languages without a grammar here, and for files that do not parse.
 
+use crate::syntax::{Cut, DEFINITIONS_MAX, Definition, MENTIONS_MAX, Syntax};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a line that are looked at; what is longer was not written by a person.
 const LINE_CHARS_MAX: usize = 400;
-/// Definitions of one file.
-const DEFINITIONS_MAX: usize = 2_000;
-/// Mentions of one file.
-const MENTIONS_MAX: usize = 5_000;
-
-/// A name that a file defines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Definition {
-    /// As written.
-    pub name: String,
-    /// What it is.
-    pub kind: &'static str,
-    /// From 1.
-    pub line: u32,
-    /// How far it is indented; what is inside another is indented more.
-    pub indent: usize,
-}
+/// A cut that is indented comes only after so many lines without one.
+const LINES_BEFORE_INNER_CUT: u32 = 30;
 
 /// Words that begin a definition, with what they define. Modifiers before them are skipped.
 const KEYWORDS: &[(&str, &str)] = &[
@@ -59,8 +45,23 @@ const MODIFIERS: &[&str] = &[
     "extern",
 ];
 
-/// The definitions of a file, in line order.
-pub fn find(path: &str, text: &str) -> Vec<Definition> {
+/// Reads the file, in one pass over its lines.
+pub fn read(path: &str, text: &str) -> Syntax {
+    let found = find(path, text);
+    let outer = found.iter().map(|(_, indent)| *indent).min().unwrap_or(0);
+    let mut cuts: Vec<Cut> = Vec::new();
+    for (definition, indent) in &found {
+        let since = definition.line - cuts.last().map_or(1, |cut| cut.first_line);
+        if *indent == outer || since >= LINES_BEFORE_INNER_CUT {
+            cuts.push(Cut { name: definition.name.clone(), kind: definition.kind, first_line: definition.line, last_line: None });
+        }
+    }
+    let definitions: Vec<Definition> = found.into_iter().map(|(definition, _)| definition).collect();
+    Syntax { mentions: mentions(text, &definitions), definitions, cuts, ..Syntax::default() }
+}
+
+/// The definitions of a file, each with how far it is indented.
+fn find(path: &str, text: &str) -> Vec<(Definition, usize)> {
     let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
     let mut found = Vec::new();
     let mut fenced = false;
@@ -71,18 +72,18 @@ pub fn find(path: &str, text: &str) -> Vec<Definition> {
         let line: &str = line.char_indices().nth(LINE_CHARS_MAX).map_or(line, |(end, _)| &line[..end]);
         let indent = line.len() - line.trim_start().len();
         let name = match ending {
-            "md" => {
+            "md" | "markdown" | "rst" | "txt" => {
                 fenced ^= line.trim_start().starts_with("```");
                 heading(line).filter(|_| !fenced)
             }
             "html" | "htm" => attribute(line, "id"),
-            "css" => rule(line),
-            "toml" | "ini" => line.trim().strip_prefix('[').map(|rest| (rest.trim_matches(['[', ']']).to_owned(), "section")),
+            "css" | "scss" => rule(line),
+            "toml" | "ini" | "cfg" => line.trim().strip_prefix('[').map(|rest| (rest.trim_matches(['[', ']']).to_owned(), "section")),
             "json" | "yaml" | "yml" => key(line).filter(|_| indent <= 2),
             _ => keyword(line, indent),
         };
         if let Some((name, kind)) = name.filter(|(name, _)| !name.is_empty()) {
-            found.push(Definition { name, kind, line: number, indent });
+            found.push((Definition { name, kind, line: number }, indent));
         }
     }
     found
@@ -131,7 +132,7 @@ fn key(line: &str) -> Option<(String, &'static str)> {
 }
 
 /// Identifiers that a file uses and does not define, each with its first line.
-pub fn mentions(text: &str, definitions: &[Definition]) -> Vec<(String, u32)> {
+fn mentions(text: &str, definitions: &[Definition]) -> BTreeMap<String, u32> {
     let own: BTreeSet<&str> = definitions.iter().map(|definition| definition.name.as_str()).collect();
     let mut found: BTreeMap<&str, u32> = BTreeMap::new();
     for (line, number) in text.lines().zip(1_u32..) {
@@ -152,7 +153,7 @@ mod tests {
 
     fn check(path: &str, text: &str, expected: &[(&str, &str, u32)]) {
         let found = find(path, text);
-        let found: Vec<_> = found.iter().map(|entry| (entry.name.as_str(), entry.kind, entry.line)).collect();
+        let found: Vec<_> = found.iter().map(|(entry, _)| (entry.name.as_str(), entry.kind, entry.line)).collect();
         assert_eq!(found, expected, "{path}");
     }
 
@@ -175,8 +176,8 @@ mod tests {
 
     #[test]
     fn mentions_leave_own_names_out() {
-        let text = "def own():\n    other(own)\n";
-        assert_eq!(mentions(text, &find("a.py", text)), [("def".to_owned(), 1), ("other".to_owned(), 2)]);
+        let found = read("a.py", "def own():\n    other(own)\n").mentions;
+        assert_eq!(found, BTreeMap::from([("def".to_owned(), 1), ("other".to_owned(), 2)]));
     }
 
     #[test]
