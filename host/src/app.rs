@@ -2,6 +2,7 @@
 //! same door.
 
 use crate::checks::Checks;
+use crate::index::pool::Pool;
 use crate::llm::gateway::{Gateway, price_book};
 use crate::llm::providers::Providers;
 use crate::orchestrator::Orchestrator;
@@ -91,7 +92,8 @@ impl Reader {
             budget: self.settings.budget.amounts()?,
             progress,
             agent_runs: Semaphore::new(AGENT_RUNS_MAX),
-            indexer_runs: Semaphore::new(INDEXER_RUNS_MAX),
+            indexer_runs: Arc::new(Semaphore::new(INDEXER_RUNS_MAX)),
+            indexes: (!self.settings.without.index).then(|| Pool::new(&self.directory)),
             control: self.control()?,
             boot: None,
             offered: Mutex::default(),

@@ -4,6 +4,7 @@ use crate::home::Home;
 use anyhow::{anyhow, bail};
 use atelier_host::app::App;
 use atelier_host::checks::Checks;
+use atelier_host::index::pool::Pool;
 use atelier_host::llm::gateway::Gateway;
 use atelier_host::llm::providers::Providers;
 use atelier_host::plugins::api::v0_1_0::architect::Architect;
@@ -45,7 +46,7 @@ impl Sandboxed {
             gateway,
             checks: Arc::new(Checks::new(registry.clone())),
             parse_gate: true,
-            index: true,
+            indexes: Some(Pool::new(&home.data())),
             progress: None,
             pausing: Arc::default(),
         };

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod document;
 mod hostile;
+mod index;
 mod keys;
 mod pin;
 mod plugin;
@@ -93,6 +94,9 @@ enum Command {
     /// Build, pin and look at plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Look into the code of a folder: search, names, a map, patterns
+    #[command(subcommand)]
+    Index(index::IndexCommand),
     /// What is configured, what is missing, what to do
     Doctor {
         /// Attack the sandbox with guests that break its promises, under this configuration; takes about a minute
@@ -180,6 +184,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit> {
         Command::Audit(arguments) => audit::audit(settings, arguments).await,
         Command::Verify(arguments) => verify::verify(settings, arguments).await,
         Command::Plugin(command) => plugin::plugin(settings, command).await,
+        Command::Index(command) => index::index(settings, command).await,
         Command::Doctor { hostile: true } => hostile::hostile(&settings).await,
         Command::Doctor { hostile: false } => doctor::doctor(settings).await,
     }

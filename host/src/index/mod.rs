@@ -1,19 +1,66 @@
-//! What the code base says: lexical search, names and a map of the last accepted files. The indexer plugin cuts files into
-//! chunks; [`crate::store::index`] keeps them.
+//! What a code base says: search by words, names, a map within a budget, patterns. Of a project it is the last accepted state; of a folder,
+//! what is there now.
+//!
+//! An index is a cache: one file, made from the tree and the indexer plugin, safe to delete. In reading order: [`source`] lists the files
+//! and what is left out, [`update`] brings the [`cache`] up to them, [`words`] says what a word is, [`map`] and [`grep`] look at the
+//! whole, [`pool`] has the caches of all projects.
+
+pub mod cache;
+pub mod grep;
+pub mod map;
+pub mod pool;
+pub mod source;
+pub mod update;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+
+/// What can't be done with an index.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The cache's file.
+    #[error("the index {path} can't be used ({why}); it is a cache: delete it, or make room on the disk, and it is made anew")]
+    Cache {
+        /// Where it is.
+        path: String,
+        /// What SQLite said.
+        why: String,
+    },
+    /// The folder that is to be indexed.
+    #[error("`{path}` can't be read ({why}); let yourself read it, or leave it out with a line of .atelierignore")]
+    Unreadable {
+        /// What can't be read.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// It has more than an index may hold.
+    #[error("it holds more than {0} files; index a folder below, or leave some out with a line of .atelierignore")]
+    TooMany(usize),
+    /// What is searched for is no pattern.
+    #[error("`{pattern}` is no regular expression ({why})")]
+    Pattern {
+        /// As it was given.
+        pattern: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Short.
+pub type Result<T> = std::result::Result<T, IndexError>;
 
 /// Hits of one answer; more would only fill a prompt.
 pub const HITS_MAX: u32 = 50;
-/// A map's size, in tokens.
-pub const MAP_TOKENS_MAX: u32 = 8_000;
 
 /// A piece of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// The definition's name, or empty.
     pub name: String,
+    /// Such as `function`.
+    #[serde(default)]
+    pub kind: String,
     /// From 1.
     pub first_line: u32,
     /// Inclusive.
@@ -42,6 +89,8 @@ pub struct FileIndex {
     pub definitions: Vec<Symbol>,
     /// Names that it mentions.
     pub references: Vec<Symbol>,
+    /// Where it does not parse; the name is what the parser said.
+    pub parse_errors: Vec<Symbol>,
 }
 
 /// A place in the code.
@@ -61,98 +110,24 @@ pub struct Hit {
     pub score: f32,
 }
 
-/// Hits, best first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Which accepted state was searched.
+/// How fresh an answer is: it comes with every one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freshness {
+    /// Of a project, how many states were accepted until this one; of a folder, how often its index changed.
     pub generation: u64,
+    /// The digest of the listing of the files that were read; empty while some have not been.
+    #[serde(default)]
+    pub tree: String,
     /// Files not read yet.
     pub pending_files: u32,
+}
+
+/// Hits, best first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How fresh they are.
+    #[serde(flatten)]
+    pub fresh: Freshness,
     /// Best first.
     pub hits: Vec<Hit>,
-}
-
-/// The words of code and prose: identifiers as they are and split at `_`, `-` and changes of case, all in lower case.
-pub fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for token in text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|token| !token.is_empty()) {
-        words.push(token.to_lowercase());
-        let parts = split_identifier(token);
-        if parts.len() > 1 {
-            words.extend(parts);
-        }
-    }
-    words
-}
-
-fn split_identifier(token: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut previous = '_';
-    for letter in token.chars() {
-        let starts = previous == '_' || (letter.is_uppercase() && !previous.is_uppercase()) || letter.is_numeric() != previous.is_numeric();
-        if letter != '_' {
-            if starts || parts.is_empty() {
-                parts.push(String::new());
-            }
-            if let Some(part) = parts.last_mut() {
-                part.extend(letter.to_lowercase());
-            }
-        }
-        previous = letter;
-    }
-    parts
-}
-
-/// A definition as the store lists it: path, name, kind, line, and how often other files mention it.
-pub type Definition = (String, String, String, u32, i64);
-
-/// Definitions within a token budget: files named in `near` first, then the most mentioned names.
-pub fn map(definitions: &[Definition], near: &[String], budget_tokens: u32) -> String {
-    let mut ranked: Vec<_> = definitions.iter().collect();
-    ranked.sort_by_key(|(path, _, _, line, mentions)| (!near.contains(path), -mentions, path.clone(), *line));
-    let mut chosen: Vec<&Definition> = Vec::new();
-    let mut files = BTreeSet::new();
-    let mut tokens = 0;
-    for definition in ranked {
-        let (path, name, kind, ..) = definition;
-        let new_file = files.insert(path);
-        tokens +=
-            crate::ledger::estimate_tokens(&format!("  {kind} {name}\n")) + u64::from(new_file) * crate::ledger::estimate_tokens(path);
-        if tokens > u64::from(budget_tokens.min(MAP_TOKENS_MAX)) {
-            break;
-        }
-        chosen.push(definition);
-    }
-    chosen.sort_by_key(|(path, _, _, line, _)| (path.clone(), *line));
-    let mut text = String::new();
-    let mut file = "";
-    for (path, name, kind, line, _) in chosen {
-        if path != file {
-            text.push_str(&format!("{path}\n"));
-            file = path;
-        }
-        text.push_str(&format!("  {line}: {kind} {name}\n"));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn identifiers_are_found_whole_and_in_parts() {
-        assert_eq!(words("parseHTTPHeader(line_no)"), ["parsehttpheader", "parse", "httpheader", "line_no", "line", "no"]);
-        assert_eq!(words("a.b"), ["a", "b"]);
-        assert_eq!(words("utf8 = 'Zoë'"), ["utf8", "utf", "8", "zoë"]);
-    }
-
-    #[test]
-    fn a_map_keeps_its_budget_and_puts_near_files_first() {
-        let definition = |path: &str, name: &str, mentions| (path.to_owned(), name.to_owned(), "function".to_owned(), 1, mentions);
-        let all = [definition("far.py", "popular", 9), definition("near.py", "local", 0)];
-        assert_eq!(map(&all, &["near.py".into()], 9), "near.py\n  1: function local\n");
-        assert!(map(&all, &[], 1000).contains("popular"));
-        assert_eq!(map(&all, &[], 0), "");
-    }
 }

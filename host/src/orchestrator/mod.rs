@@ -16,21 +16,21 @@ pub mod trying;
 pub mod worker;
 
 use crate::checks::Checks;
-use crate::index::FileIndex;
+use crate::index::pool::Pool;
+use crate::index::update::update;
 use crate::llm::gateway::Gateway;
-use crate::plugins::imports::{Context as RunContext, Job, Owner, Progress, Services};
+use crate::plugins::imports::{Progress, Services};
+use crate::plugins::indexing::Indexer;
 use crate::plugins::registry::Registry;
-use crate::plugins::run;
 use crate::project::{Event, Pause, Phase, decide};
 use crate::settings::{BudgetAmounts, Settings};
 use crate::store::Store;
 use crate::store::presence::Boot;
 use crate::store::projects::{Change, Project};
-use crate::workspace::overlay::Overlay;
-use crate::workspace::{Files, sha256};
-use anyhow::{Context, Result};
+use crate::workspace::Files;
+use anyhow::Result;
 use control::Control;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, Weak};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, mpsc};
 
@@ -45,7 +45,9 @@ pub struct Orchestrator {
     pub(crate) progress: Option<mpsc::Sender<Progress>>,
     /// Slots of the engine's pool, so that a run waits for one instead of failing.
     pub(crate) agent_runs: Semaphore,
-    pub(crate) indexer_runs: Semaphore,
+    pub(crate) indexer_runs: Arc<Semaphore>,
+    /// The code indexes; none where agents are to do without.
+    pub(crate) indexes: Option<Pool>,
     /// What people do.
     pub control: Control,
     /// That this process lives, where it works.
@@ -100,37 +102,19 @@ impl Orchestrator {
         turn.lock_owned().await
     }
 
-    /// Brings the code index up to the accepted files. Only files whose content changed are read again.
+    /// Brings the code index up to the accepted files. It is a cache: where that can't be done, agents see what there was, and that it is old.
     pub(crate) async fn refresh_index(&self, project: &Project, files: &Files) -> Result<()> {
-        let tree = crate::workspace::tree_sha256(files);
-        let (_, indexed) = self.store.index_state(&project.id).await?;
-        if indexed == tree || files.is_empty() {
-            return Ok(());
+        let Some(indexes) = &self.indexes else { return Ok(()) };
+        let accepted = self.store.snapshots(&project.id).await?.len() as u64;
+        let indexer = Arc::new(Indexer::new(self.registry.for_world("indexer")?, self.indexer_runs.clone()));
+        let refreshed = async {
+            let cache = indexes.of(&project.id, indexer.digest()).await?;
+            update(&cache, files, &indexer, Some(accepted)).await
+        };
+        if let Err(why) = refreshed.await {
+            tracing::warn!("the code index of project {} is not up to date: {why}", project.id);
         }
-        let indexer = self.registry.for_world("indexer")?;
-        let before = self.store.files(&indexed).await?;
-        let mut changes: BTreeMap<String, Option<FileIndex>> = BTreeMap::new();
-        for path in before.keys().filter(|path| !files.contains_key(*path)) {
-            changes.insert(path.to_string(), None);
-        }
-        for (path, file) in files {
-            if before.get(path).is_some_and(|known| sha256(&known.bytes) == sha256(&file.bytes)) {
-                continue;
-            }
-            let Ok(text) = std::str::from_utf8(&file.bytes) else { continue };
-            let owner = Owner { project: project.id.clone(), run: String::new(), wallet: String::new(), lease: None, class: None };
-            let granted = indexer.granted("index-file");
-            let services = self.services();
-            let context = RunContext::new(owner, indexer.limits, granted, Job::default(), Overlay::default(), services, Vec::new());
-            let _slot = self.indexer_runs.acquire().await;
-            let index = run::index_file(&indexer, context, path.as_ref(), text).await.unwrap_or_else(|why| {
-                tracing::warn!("`{path}` is not in the index: {why}");
-                FileIndex::default()
-            });
-            changes.insert(path.to_string(), Some(index));
-        }
-        self.store.save_files(files).await?;
-        self.store.update_index(&project.id, &indexed, &tree, &changes).await.context("update the code index")
+        Ok(())
     }
 
     /// The pinned plugins.
@@ -149,7 +133,7 @@ impl Orchestrator {
             gateway: self.gateway.clone(),
             checks: self.checks.clone(),
             parse_gate: !self.settings.without.parse_gate,
-            index: !self.settings.without.index,
+            indexes: self.indexes.clone(),
             progress: self.progress.clone(),
             pausing: Arc::default(),
         }

@@ -135,6 +135,8 @@ impl Orchestrator {
     /// A run that goes on, with what it was given when it began.
     async fn again(&self, project: &Project, step: &Step, plugin: &Loaded, run: Run, recorded: Vec<JournalRow>) -> Result<Begun> {
         let files = self.store.files(&run.base_tree).await?;
+        // Another machine may have begun it.
+        self.refresh_index(project, &self.accepted_files(project).await?).await?;
         let inputs = match run.inputs.as_str() {
             // A version that worked on one task at a time did not write it down: it follows from the project.
             "" => {

@@ -3,7 +3,7 @@
 //! Reading order: [`manifest`] (what a plugin asks for and the operator grants), [`lock`] (which bytes may run), [`signature`] (who vouches
 //! for them), [`pinning`] (how a version becomes the one that runs, and how the one before comes back), [`smoke`] (the call that a version
 //! has to survive first), [`trial`] (a candidate on a share of the projects), [`hostile`] (the sandbox, attacked), [`limits`] (every bound in
-//! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`runner`] (a project's own code), [`wasi`]
+//! one table), [`engine`], [`registry`] (compiled and checked plugins), [`run`] (one call in a fresh instance), [`indexing`] (a file for the code index), [`runner`] (a project's own code), [`wasi`]
 //! (WASI with nothing behind it), [`journal`] (replay),
 //! [`imports`] (one file per interface), [`api`] (one file per version of the contract), [`scaffold`] (a new plugin's folder), [`builder`] (source to component),
 //! [`distribution`] (plugins in registries).
@@ -15,6 +15,7 @@ pub mod distribution;
 pub mod engine;
 pub mod hostile;
 pub mod imports;
+pub mod indexing;
 pub mod inspect;
 pub mod journal;
 pub mod limits;

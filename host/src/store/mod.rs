@@ -1,12 +1,11 @@
 //! Everything that outlives a process, in one SQLite file or in a PostgreSQL database. The only code that speaks SQL.
 //!
 //! One noun per file: [`projects`], [`steps`] (what can be done of them, and by whom it is done), [`runs`] (with the journal of host
-//! calls), [`ledger`], [`keys`], [`files`], [`index`], [`presence`] (which processes live), [`chats`], [`trials`], [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
+//! calls), [`ledger`], [`keys`], [`files`], [`presence`] (which processes live), [`chats`], [`trials`], [`audit`]. Each statement is written once for both databases; [`sql`] is where they differ.
 
 pub mod audit;
 pub mod chats;
 pub mod files;
-pub mod index;
 pub mod keys;
 pub mod ledger;
 pub mod presence;

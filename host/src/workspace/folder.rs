@@ -14,17 +14,10 @@ pub const IGNORE_FILE: &str = ".atelierignore";
 
 /// Takes the project out of a folder.
 pub fn take(folder: &Path) -> Result<Imported, ImportError> {
-    let whole = std::path::absolute(folder).map_err(|error| ImportError::Forbidden(error.to_string()))?;
-    let is_repository = whole.ancestors().any(|folder| folder.join(".git").exists());
-    let wanted: BTreeSet<PathBuf> = walk(folder, |walk| {
-        walk.git_ignore(true).git_exclude(true).git_global(true).parents(is_repository).add_custom_ignore_filename(IGNORE_FILE)
-    })?
-    .into_iter()
-    .map(DirEntry::into_path)
-    .collect();
+    let wanted: BTreeSet<PathBuf> = entries(with_rules(folder))?.into_iter().map(DirEntry::into_path).collect();
     let mut taking = Taking::default();
     // All that is there, so that what is left out is named.
-    for entry in walk(folder, |walk| walk)? {
+    for entry in entries(without_rules(folder))? {
         let kind = entry.file_type();
         let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let name = below.to_string_lossy().into_owned();
@@ -57,14 +50,27 @@ pub fn take(folder: &Path) -> Result<Imported, ImportError> {
     taking.end()
 }
 
+/// What git would have of a folder, and the project's own ignore file lets through.
+pub fn with_rules(folder: &Path) -> WalkBuilder {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let is_repository = whole.ancestors().any(|folder| folder.join(".git").exists());
+    let mut walk = without_rules(folder);
+    walk.git_ignore(true).git_exclude(true).git_global(true).parents(is_repository).add_custom_ignore_filename(IGNORE_FILE);
+    walk
+}
+
 /// Everything below a folder but what is in folders that tools make, in order.
-fn walk(folder: &Path, rules: impl FnOnce(&mut WalkBuilder) -> &mut WalkBuilder) -> Result<Vec<DirEntry>, ImportError> {
+pub fn without_rules(folder: &Path) -> WalkBuilder {
     let mut walk = WalkBuilder::new(folder);
     walk.standard_filters(false).hidden(false).follow_links(false).require_git(false).sort_by_file_name(Ord::cmp);
-    rules(&mut walk).filter_entry(|entry| {
+    walk.filter_entry(|entry| {
         let parent = entry.path().parent().and_then(Path::file_name);
         entry.depth() < 2 || parent.is_none_or(|name| !is_foreign(&name.to_string_lossy()))
     });
+    walk
+}
+
+fn entries(walk: WalkBuilder) -> Result<Vec<DirEntry>, ImportError> {
     let mut entries = Vec::new();
     for entry in walk.build() {
         match entry {

@@ -67,6 +67,9 @@ const SECRET_NAMES: &[&str] = &[
     "secrets.toml",
 ];
 const SECRET_ENDINGS: &[&str] = &[".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx"];
+/// How keys of well-known issuers begin, and how many letters follow at least.
+const SECRET_TOKENS: &[(&str, usize)] =
+    &[("AKIA", 16), ("ghp_", 36), ("github_pat_", 60), ("glpat-", 20), ("xoxb-", 10), ("sk-ant-", 20), ("sk_live_", 20)];
 /// A file like these with one of these endings is an example of it.
 const EXAMPLE_ENDINGS: &[&str] = &[".example", ".sample", ".template", ".dist"];
 /// What a zip of ours has beside the project.
@@ -100,6 +103,12 @@ pub enum Why {
     Link,
     /// The project's own ignore rules leave it out.
     Ignored,
+    /// It may not be read.
+    Unreadable,
+    /// It is no text.
+    Binary,
+    /// A program wrote it for a program.
+    Minified,
 }
 
 impl Why {
@@ -112,6 +121,9 @@ impl Why {
             Why::Path => "path can't be used",
             Why::Link => "a link",
             Why::Ignored => "left out by an ignore file",
+            Why::Unreadable => "may not be read",
+            Why::Binary => "not a text",
+            Why::Minified => "minified",
         }
     }
 }
@@ -259,12 +271,12 @@ fn outer_folder<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Whether a folder of this name is no part of a project.
-pub(super) fn is_foreign(folder: &str) -> bool {
+pub(crate) fn is_foreign(folder: &str) -> bool {
     FOREIGN_FOLDERS.contains(&folder.to_lowercase().as_str())
 }
 
 /// Why something at this path is not looked at.
-fn unwanted(path: &str) -> Option<Why> {
+pub(crate) fn unwanted(path: &str) -> Option<Why> {
     let lower = path.to_lowercase();
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     if folders.split('/').any(|folder| FOREIGN_FOLDERS.contains(&folder)) || FOREIGN_FILES.contains(&name) {
@@ -273,6 +285,19 @@ fn unwanted(path: &str) -> Option<Why> {
     let is_example = EXAMPLE_ENDINGS.iter().any(|ending| name.ends_with(ending));
     let is_secret = SECRET_NAMES.contains(&name) || name.starts_with(".env.") || SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending));
     (is_secret && !is_example).then_some(Why::Secret)
+}
+
+/// Whether a text has a key in it that nobody should see, by the shapes that issuers gave theirs so that they are found.
+pub(crate) fn holds_secret(text: &str) -> bool {
+    let has_token = |prefix: &str, letters: usize| {
+        text.match_indices(prefix).any(|(at, _)| {
+            let rest = &text[at + prefix.len()..];
+            let found = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            found >= letters && !text[..at].ends_with(|before: char| before.is_alphanumeric())
+        })
+    };
+    let is_key = text.lines().any(|line| line.starts_with("-----BEGIN ") && line.ends_with("PRIVATE KEY-----"));
+    is_key || SECRET_TOKENS.iter().any(|(prefix, letters)| has_token(prefix, *letters))
 }
 
 /// The content, unless it is more than a file may have, whatever is said of its size.

@@ -19,7 +19,9 @@ const PAGE_CHARS_MAX: usize = 12_000;
 /// Findings, paths, names in one list.
 const LIST_MAX: usize = 100;
 /// Chunks and names of one file; a file with more is data.
-const INDEX_ENTRIES_MAX: usize = 5_000;
+const INDEX_ENTRIES_MAX: usize = 10_000;
+/// Places of one file that do not parse.
+const PARSE_ERRORS_MAX: usize = 20;
 /// One chunk.
 const CHUNK_CHARS_MAX: usize = 20_000;
 
@@ -450,8 +452,8 @@ impl From<overlay::EditFailure> for workspace::EditFailure {
 impl From<IndexAnswer> for index::Answer {
     fn from(value: IndexAnswer) -> index::Answer {
         index::Answer {
-            generation: value.generation,
-            pending_files: value.pending_files,
+            generation: value.fresh.generation,
+            pending_files: value.fresh.pending_files,
             hits: value.hits.into_iter().map(Into::into).collect(),
         }
     }
@@ -479,6 +481,7 @@ impl From<indexer::FileIndex> for FileIndex {
         };
         let chunk = |chunk: indexer::Chunk| Chunk {
             name: line(&chunk.name, LINE_CHARS_MAX),
+            kind: line(&chunk.kind, ID_CHARS_MAX),
             first_line: chunk.first_line,
             last_line: chunk.last_line,
             text: chunk.text.chars().take(CHUNK_CHARS_MAX).collect(),
@@ -487,6 +490,7 @@ impl From<indexer::FileIndex> for FileIndex {
             chunks: value.chunks.into_iter().take(INDEX_ENTRIES_MAX).map(chunk).collect(),
             definitions: value.definitions.into_iter().take(INDEX_ENTRIES_MAX).map(symbol).collect(),
             references: value.references.into_iter().take(INDEX_ENTRIES_MAX).map(symbol).collect(),
+            parse_errors: value.parse_errors.into_iter().take(PARSE_ERRORS_MAX).map(symbol).collect(),
         }
     }
 }

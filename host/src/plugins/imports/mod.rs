@@ -17,6 +17,7 @@ use super::manifest::{Grant, Granted};
 use super::run::{Ending, HostClock};
 use super::wasi::EmptyWasi;
 use crate::checks::Checks;
+use crate::index::pool::Pool;
 use crate::llm::gateway::Gateway;
 use crate::project::{AcceptedTask, Brief, CheckResult, Finding, Plan, Refusal, SourceFile, Task};
 use crate::store::Store;
@@ -81,8 +82,8 @@ pub struct Services {
     pub checks: Arc<Checks>,
     /// Whether files that do not parse are refused.
     pub parse_gate: bool,
-    /// Whether the index answers; without it every answer is empty.
-    pub index: bool,
+    /// The code indexes; without them every answer is empty.
+    pub indexes: Option<Pool>,
     /// Hears what guests say to the user.
     pub progress: Option<mpsc::Sender<Progress>>,
     /// Somebody wants the project to wait: no model call begins any more.
@@ -265,6 +266,6 @@ fn diverged(error: Diverged) -> wasmtime::Error {
     Ending::Diverged(error).into()
 }
 
-fn host_failed(error: crate::store::StoreError) -> wasmtime::Error {
+fn host_failed(error: impl std::fmt::Display) -> wasmtime::Error {
     Ending::HostFailed(error.to_string()).into()
 }
