@@ -42,8 +42,8 @@ fn only_in(word: &str, places: &[&str], advice: &str) {
 }
 
 #[test]
-fn only_the_store_speaks_sql() {
-    only_in("sqlx", &["host/src/store/"], "ask the store in the application's words");
+fn only_the_store_and_the_file_of_an_index_speak_sql() {
+    only_in("sqlx", &["host/src/store/", "host/src/index/cache/"], "ask the store, or the index, in the application's words");
 }
 
 #[test]
