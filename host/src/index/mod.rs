@@ -3,9 +3,10 @@
 //!
 //! An index is a cache: one file, made from the tree and the indexer plugin, safe to delete. In reading order: [`source`] lists the files
 //! and what is left out, [`update`] brings the [`cache`] up to them, [`words`] says what a word is, [`map`] and [`grep`] look at the
-//! whole, [`pool`] has the caches of all projects.
+//! whole, [`dense`] adds what chunks mean, [`pool`] has the caches of all projects.
 
 pub mod cache;
+pub mod dense;
 pub mod grep;
 pub mod map;
 pub mod pool;

@@ -56,8 +56,12 @@ impl Pool {
 
     /// The index of a folder of this machine.
     pub async fn of_folder(&self, root: &Path, indexer: &str) -> Result<Cache> {
-        let name = sha256(root.as_os_str().as_encoded_bytes());
-        self.of(&format!("folder-{}", &name[..FOLDER_NAME_DIGITS]), indexer).await
+        self.of(&folder_name(root), indexer).await
+    }
+
+    /// The index of a folder as it is; none where there is none.
+    pub async fn to_read_folder(&self, root: &Path) -> Result<Option<Cache>> {
+        self.to_read(&folder_name(root)).await
     }
 
     /// The index of a project as it is; none where there is none.
@@ -98,6 +102,10 @@ impl Pool {
         }
         Ok(())
     }
+}
+
+fn folder_name(root: &Path) -> String {
+    format!("folder-{}", &sha256(root.as_os_str().as_encoded_bytes())[..FOLDER_NAME_DIGITS])
 }
 
 #[cfg(test)]

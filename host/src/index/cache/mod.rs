@@ -3,6 +3,7 @@
 //! brought up to date is equal to one made anew. The only SQL outside of the store.
 
 mod read;
+mod vectors;
 mod write;
 
 pub use read::{Found, Known, Left, Named, Status};

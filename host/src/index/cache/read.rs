@@ -175,6 +175,13 @@ impl Cache {
         Ok(rows.map_err(|error| self.failed(error))?.iter().map(found).collect())
     }
 
+    /// Every chunk of these digests, by path and line.
+    pub async fn chunks_of(&self, digests: &[String]) -> Result<Vec<Found>> {
+        let sql = format!("select {HIT} from chunk where digest in (select value from json_each(?)) order by path, first_line");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(serde_json::json!(digests).to_string()).fetch_all(&self.pool).await;
+        Ok(rows.map_err(|error| self.failed(error))?.iter().map(found).collect())
+    }
+
     /// Where files do not parse: path, line, what the parser said.
     pub async fn parse_errors(&self, limit: u32) -> Result<Vec<(String, u32, String)>> {
         let sql = "select path, line, message from parse_error order by path, line limit ?";

@@ -56,3 +56,16 @@ create virtual table words using fts5 (
 );
 -- What a definition is called says ten times as much as a word of its body.
 insert into words (words, rank) values ('rank', 'bm25(10.0, 4.0, 1.0)');
+-- Whose vectors these are, and what they were found to be worth beside words: null until somebody measures it.
+create table dense (
+    one integer primary key check (one = 1),
+    fingerprint text not null,
+    weight real,
+    -- The tree whose every chunk has a vector; empty before.
+    complete text not null
+);
+-- The vector of a chunk, by its digest; little-endian numbers of four bytes.
+create table vector (
+    digest text primary key,
+    numbers blob not null
+) without rowid;
