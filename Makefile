@@ -17,8 +17,10 @@ STORE ?= sqlite
 USERS ?= 1000
 BUYERS ?= 200
 PEER ?= target/peer
+EVALUATION ?= target/evaluation
+PART ?=
 
-.PHONY: demo run test fuzz torture torture-projects torture-bot postgres registry bench bench-sandbox hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars bot-ux chat-picture ideas ideas-solutions judge-python lint plugins examples toolchain guests demo-record clean
+.PHONY: demo run test fuzz torture torture-projects torture-bot postgres registry bench bench-sandbox hostile bench-checks bench-gateway bench-orchestrator bench-bot bench-stars eval-index bot-ux chat-picture ideas ideas-solutions judge-python lint plugins examples toolchain guests demo-record clean
 
 ## The main job, without a model: a recorded run, replayed through the real code. Result in $(OUT).
 demo: plugins
@@ -96,6 +98,13 @@ bench-bot: plugins
 bench-stars: plugins
 	$(CARGO) build --release -q -p atelier-host -p tests --bin atelier --bin bench-stars
 	USERS=$(BUYERS) $(CARGO) run --release -q -p tests --bin bench-stars
+
+## How good the code index finds things beside its peers, how fast, and whether it is what it would be if it were made anew: make eval-index
+## [PART=quality|speed|incremental]. Sets, peers and a model are installed into EVALUATION; with vectors the first run takes half an hour.
+eval-index: plugins
+	tests/evaluation/setup.sh $(EVALUATION)
+	$(CARGO) build --release -q -p atelier-host -p tests --features atelier-host/bert,tests/bert --bin atelier --bin eval-index
+	$(CARGO) run --release -q -p tests --features atelier-host/bert,tests/bert --bin eval-index -- $(EVALUATION) $(PART)
 
 ## Renews what documentation/bot_ux_design.md has from the code and from tests/conversations/bot. What was said in a script is renewed by
 ## ATELIER_TEST_RECORD=1 cargo test -p tests --test it -- every_bot_conversation, to be read before it is kept.

@@ -93,7 +93,7 @@ impl Reader {
             progress,
             agent_runs: Semaphore::new(AGENT_RUNS_MAX),
             indexer_runs: Arc::new(Semaphore::new(INDEXER_RUNS_MAX)),
-            indexes: (!self.settings.without.index).then(|| Pool::new(&self.directory)),
+            indexes: if self.settings.without.index { None } else { Some(Pool::of_settings(&self.settings)?) },
             control: self.control()?,
             boot: None,
             offered: Mutex::default(),

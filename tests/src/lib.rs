@@ -3,7 +3,7 @@
 //! ([`conversation`]). [`ideas`] is the suite that judges whole runs, [`torture`] kills them, [`workshop`] is a model for
 //! projects of many tasks, [`people`] are those who speak with the bot; [`bot_conversation`] plays what they
 //! say as a script, and [`bot_document`] puts the scripts into the document of the bot. [`registry`] is a real
-//! registry of plugins. [`measure`], [`sandboxed`] and [`bare`] are for benchmarks.
+//! registry of plugins, [`qdrant`] a double of a store of vectors. [`measure`], [`sandboxed`] and [`bare`] are for benchmarks.
 
 pub mod bare;
 pub mod bot_conversation;
@@ -16,6 +16,7 @@ pub mod measure;
 pub mod model_server;
 pub mod people;
 pub mod program;
+pub mod qdrant;
 pub mod registry;
 pub mod sandboxed;
 pub mod torture;

@@ -2,17 +2,20 @@
 
 use super::{Exit, print_json};
 use crate::index::cache::Cache;
+use crate::index::dense::DenseError;
+use crate::index::dense::doctor::{QUESTIONS_MAX, Weighed, diagnose};
+use crate::index::dense::search::{Dense, Embeddings, search};
 use crate::index::grep::grep;
 use crate::index::map::{MAP_TOKENS_MAX, map};
 use crate::index::pool::Pool;
 use crate::index::source::Folder;
 use crate::index::update::{Updated, update};
-use crate::index::{Answer, Freshness, HITS_MAX};
+use crate::index::{Answer, Freshness, HITS_MAX, IndexError};
 use crate::plugins::indexing::Indexer;
 use crate::plugins::limits::INDEXER_RUNS_MAX;
 use crate::plugins::registry::Registry;
 use crate::settings::Settings;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -27,7 +30,13 @@ const SHOWN_LINES_MAX: usize = 8;
 #[derive(Debug, Subcommand)]
 pub(super) enum IndexCommand {
     /// Bring the index up to the folder
-    Build(Where),
+    Build {
+        /// Make a vector of every chunk as well, where an embedder is configured
+        #[arg(long)]
+        vectors: bool,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Find the places that some words are about
     Search {
         /// The words
@@ -73,6 +82,8 @@ pub(super) enum IndexCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// How good search is on this code, asked with the code's own comments; and whether the embedder is worth its time
+    Doctor(Where),
     /// What the index holds, what does not parse, and what was left out
     Status {
         /// Name everything that was left out, with the reason
@@ -100,6 +111,14 @@ pub(super) struct Where {
 struct Open {
     cache: Cache,
     updated: Updated,
+    pool: Pool,
+    folder: Folder,
+}
+
+impl Open {
+    async fn dense(&self) -> Result<Option<Dense>> {
+        Ok(self.pool.dense_of_folder(self.folder.root(), &self.cache).await?)
+    }
 }
 
 async fn open(settings: &Settings, place: &Where) -> Result<Open> {
@@ -107,30 +126,44 @@ async fn open(settings: &Settings, place: &Where) -> Result<Open> {
     let registry = Registry::open(&settings.data_dir)?;
     let plugin = registry.for_world("indexer").context("the index needs the indexer plugin; `make plugins` builds and pins it")?;
     let indexer = Arc::new(Indexer::new(plugin, Arc::new(Semaphore::new(INDEXER_RUNS_MAX))));
-    let cache = Pool::new(&settings.data_dir).of_folder(folder.root(), indexer.digest()).await?;
+    let pool = Pool::of_settings(settings)?;
+    let cache = pool.of_folder(folder.root(), indexer.digest()).await?;
     let updated = match place.as_it_is {
         true => Updated { fresh: cache.fresh().await?, ..Updated::default() },
         false => update(&cache, &folder, &indexer, None).await?,
     };
-    Ok(Open { cache, updated })
+    Ok(Open { cache, updated, pool, folder })
 }
 
 pub(super) async fn index(settings: Settings, command: IndexCommand) -> Result<Exit> {
     match command {
-        IndexCommand::Build(place) => {
+        IndexCommand::Build { vectors, place } => {
             let started = std::time::Instant::now();
-            let Updated { read, bytes, gone, unchanged, fresh } = open(&settings, &place).await?.updated;
+            let open = open(&settings, &place).await?;
+            let embeddings = match (vectors, open.dense().await?) {
+                (false, _) => None,
+                (true, Some(dense)) => Some(dense.build(&open.cache).await?),
+                (true, None) => bail!("no embedder is configured; set ATELIER_EMBEDDER, or leave --vectors out"),
+            };
+            let Updated { read, bytes, gone, unchanged, fresh } = open.updated;
             if place.json {
-                print_json(&json!({ "read": read, "bytes": bytes, "gone": gone, "unchanged": unchanged, "fresh": fresh }))?;
+                let files = json!({ "read": read, "bytes": bytes, "gone": gone, "unchanged": unchanged });
+                print_json(&json!({ "files": files, "vectors": embeddings, "fresh": fresh }))?;
                 return Ok(Exit::Done);
+            }
+            if let Some(Embeddings { made, kept, forgotten }) = embeddings {
+                println!("{made} vectors made, {kept} kept, {forgotten} forgotten");
             }
             println!("{read} files read ({bytes} bytes), {unchanged} unchanged, {gone} gone, in {:.1} s", started.elapsed().as_secs_f64());
             say(&fresh);
         }
         IndexCommand::Search { query, limit, place } => {
             let open = open(&settings, &place).await?;
-            let found = open.cache.search(&query, limit).await?;
-            show(&place, Answer { fresh: open.updated.fresh, hits: found.into_iter().map(|found| found.hit).collect() }, SHOWN_LINES_MAX)?;
+            let (answer, without_vectors) = search(&open.cache, open.dense().await?.as_ref(), &query, limit).await?;
+            if let Some(why) = without_vectors {
+                eprintln!("{why}");
+            }
+            show(&place, answer, SHOWN_LINES_MAX)?;
         }
         IndexCommand::Symbol { name, place } => {
             let open = open(&settings, &place).await?;
@@ -176,9 +209,41 @@ pub(super) async fn index(settings: Settings, command: IndexCommand) -> Result<E
             }
             say(&answer.fresh);
         }
+        IndexCommand::Doctor(place) => doctor(&settings, &place).await?,
         IndexCommand::Status { left_out, place } => status(&settings, left_out, &place).await?,
     }
     Ok(Exit::Done)
+}
+
+async fn doctor(settings: &Settings, place: &Where) -> Result<()> {
+    let open = open(settings, place).await?;
+    let scratch = open.cache.path().with_extension("doctor");
+    let dense = async |bare: &Cache| -> std::result::Result<Dense, IndexError> {
+        let dense = open.pool.embedded(bare).await?;
+        dense.ok_or_else(|| DenseError::Embedder("none is configured".to_owned()).into())
+    };
+    let has_embedder = open.dense().await?;
+    let diagnosis = diagnose(&open.cache, &scratch, has_embedder.is_some().then_some(dense)).await?;
+    if let (Some(weight), Some(dense)) = (diagnosis.weight, &has_embedder) {
+        open.cache.set_dense_weight(dense.fingerprint(), weight).await?;
+    }
+    if place.json {
+        return print_json(&diagnosis);
+    }
+    println!(
+        "{} definitions have a sentence about them; each was asked for by it, in an index without such sentences",
+        diagnosis.questions
+    );
+    println!("words alone            NDCG@10 {:.3}", diagnosis.words);
+    for Weighed { weight, ndcg } in &diagnosis.fused {
+        println!("vectors weigh {weight:>4.2}     NDCG@10 {ndcg:.3} (of {QUESTIONS_MAX} questions at most)");
+    }
+    match diagnosis.weight {
+        Some(0.0) => println!("The embedder is a net loss on this code: words alone answer from now on."),
+        Some(weight) => println!("From now on vectors weigh {weight:.2} beside words."),
+        None => println!("No embedder is configured (ATELIER_EMBEDDER): words alone answer."),
+    }
+    Ok(())
 }
 
 async fn status(settings: &Settings, left_out: bool, place: &Where) -> Result<()> {

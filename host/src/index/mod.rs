@@ -38,6 +38,9 @@ pub enum IndexError {
     /// It has more than an index may hold.
     #[error("it holds more than {0} files; index a folder below, or leave some out with a line of .atelierignore")]
     TooMany(usize),
+    /// Vectors.
+    #[error(transparent)]
+    Dense(#[from] dense::DenseError),
     /// What is searched for is no pattern.
     #[error("`{pattern}` is no regular expression ({why})")]
     Pattern {

@@ -2,8 +2,14 @@
 //! take too much room.
 
 use super::cache::{self, Cache};
+use super::dense::embedded::Embedded;
+use super::dense::qdrant::InQdrant;
+use super::dense::search::Dense;
+use super::dense::{DenseError, Embedder, Vectors};
 use super::{IndexError, Result};
+use crate::settings::{EmbedderSetting, Settings};
 use crate::workspace::sha256;
+use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -18,18 +24,50 @@ const FOLDER_NAME_DIGITS: usize = 16;
 const FOLDER: &str = "index";
 
 /// The indexes of a data directory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pool {
     folder: PathBuf,
     disk_bytes_max: u64,
     /// The one used last is the last one.
     open: Arc<Mutex<Vec<(String, Cache)>>>,
+    embedder: Option<Arc<dyn Embedder>>,
+    qdrant: Option<(String, Option<SecretString>)>,
 }
 
 impl Pool {
     /// Those of this data directory.
     pub fn new(data_dir: &Path) -> Pool {
-        Pool { folder: data_dir.join(FOLDER), disk_bytes_max: DISK_BYTES_MAX, open: Arc::default() }
+        Pool { folder: data_dir.join(FOLDER), disk_bytes_max: DISK_BYTES_MAX, open: Arc::default(), embedder: None, qdrant: None }
+    }
+
+    /// With what the settings say about vectors.
+    pub fn of_settings(settings: &Settings) -> Result<Pool> {
+        let embedder = match settings.index.embedder().map_err(|error| DenseError::Embedder(error.to_string()))? {
+            None => None,
+            Some(EmbedderSetting::Bert(folder)) => Some(bert(&folder)?),
+        };
+        let qdrant = settings.index.qdrant_url.clone().map(|url| (url, settings.index.qdrant_key.clone()));
+        Ok(Pool { embedder, qdrant, ..Pool::new(&settings.data_dir) })
+    }
+
+    /// What makes and keeps the vectors of an index; none where words alone answer. `name` tells it from others in a shared store.
+    pub async fn dense(&self, name: &str, cache: &Cache) -> Result<Option<Dense>> {
+        let Some(embedder) = &self.embedder else { return Ok(None) };
+        let vectors: Arc<dyn Vectors> = match &self.qdrant {
+            Some((url, key)) => Arc::new(InQdrant::new(url, key.as_ref(), name, embedder.fingerprint())?),
+            None => Arc::new(Embedded::open(cache.clone(), embedder.fingerprint()).await?),
+        };
+        Ok(Some(Dense::new(cache, embedder.clone(), vectors).await?))
+    }
+
+    /// What makes vectors, with the index's own file to keep them, wherever others are kept.
+    pub async fn embedded(&self, cache: &Cache) -> Result<Option<Dense>> {
+        Pool { qdrant: None, ..self.clone() }.dense("", cache).await
+    }
+
+    /// The same for a folder.
+    pub async fn dense_of_folder(&self, root: &Path, cache: &Cache) -> Result<Option<Dense>> {
+        self.dense(&folder_name(root), cache).await
     }
 
     /// The index of a project, made where there is none that this indexer made.
@@ -102,6 +140,16 @@ impl Pool {
         }
         Ok(())
     }
+}
+
+#[cfg(feature = "bert")]
+fn bert(folder: &Path) -> Result<Arc<dyn Embedder>> {
+    Ok(Arc::new(super::dense::bert::Bert::open(folder)?))
+}
+
+#[cfg(not(feature = "bert"))]
+fn bert(_: &Path) -> Result<Arc<dyn Embedder>> {
+    Err(DenseError::Embedder("this program was built without it: build it with `--features bert`".to_owned()).into())
 }
 
 fn folder_name(root: &Path) -> String {

@@ -2,6 +2,7 @@
 //! `atelier.toml` and then from the environment, which wins. Secrets print as dots.
 
 mod budget;
+mod index;
 pub mod models;
 mod telegram;
 
@@ -10,6 +11,7 @@ use crate::plugins::limits::AGENT_RUNS_MAX;
 pub use budget::{BudgetAmounts, BudgetSettings};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
+pub use index::{EmbedderSetting, IndexSettings};
 use models::{ModelSettings, Models, PriceSetting, ProviderSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ATELIER_DATA_DIR", "data_dir"),
     ("ATELIER_LOG", "log"),
     ("ATELIER_DATABASE_URL", "database_url"),
+    ("ATELIER_EMBEDDER", "index.embedder"),
+    ("ATELIER_QDRANT_URL", "index.qdrant_url"),
+    ("ATELIER_QDRANT_KEY", "index.qdrant_key"),
     ("ATELIER_TELEGRAM_TOKEN", "telegram.token"),
     ("ATELIER_TELEGRAM_USERS", "telegram.users"),
     ("ATELIER_TELEGRAM_OPERATORS", "telegram.operators"),
@@ -79,6 +84,9 @@ pub struct Settings {
     pub log: String,
     /// `ATELIER_DATABASE_URL`: `postgres://USER:PASSWORD@HOST/DATABASE`. Default: a SQLite file in the data directory.
     pub database_url: Option<SecretString>,
+    /// What the code index uses beside words.
+    #[serde(default)]
+    pub index: IndexSettings,
     /// The Telegram bot.
     #[serde(default)]
     pub telegram: TelegramSettings,
@@ -191,6 +199,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         self.budget.amounts()?;
         self.telegram.check()?;
+        self.index.embedder()?;
         let runs = [("ATELIER_PARALLEL_TASKS", self.parallel_tasks), ("ATELIER_WORKER_SLOTS", self.worker_slots)];
         if let Some((name, value)) = runs.into_iter().find(|(_, value)| !(1..=AGENT_RUNS_MAX).contains(value)) {
             return Err(SettingsError(format!("{name} is {value}; it must be 1 to {AGENT_RUNS_MAX}")));
@@ -210,7 +219,7 @@ impl Settings {
     /// Every secret of the settings, to be masked wherever it might show: whole, and the part of it that is of use by itself.
     pub fn secrets(&self) -> Vec<SecretString> {
         let mut secrets: Vec<SecretString> =
-            [&self.database_url, &self.model.key, &self.telegram.token].into_iter().flatten().cloned().collect();
+            [&self.database_url, &self.model.key, &self.telegram.token, &self.index.qdrant_key].into_iter().flatten().cloned().collect();
         if let Some(url) = &self.database_url {
             let user = url.expose_secret().split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
             secrets.extend(user.and_then(|user| user.split_once(':')).map(|(_, password)| SecretString::from(password)));

@@ -51,11 +51,20 @@ pub fn cut(text: &str, cuts: &[Cut]) -> Vec<Piece> {
                 kind: cut.map_or("text", |cut| cut.kind),
                 first_line: u32::try_from(first + 1).unwrap_or(u32::MAX),
                 last_line: u32::try_from(last).unwrap_or(u32::MAX),
-                text: lines[first..last].join("\n").chars().take(CHUNK_CHARS_MAX).collect(),
+                text: shortened(lines[first..last].join("\n")),
             });
         }
     }
     pieces
+}
+
+fn shortened(text: String) -> String {
+    // Counting letters is for those that may have too many.
+    let end = if text.len() > CHUNK_CHARS_MAX { text.char_indices().nth(CHUNK_CHARS_MAX) } else { None };
+    match end {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    }
 }
 
 /// The innermost cut around each line.

@@ -81,12 +81,13 @@ pub fn walk(grammar: &Grammar, tree: &Tree, text: &str) -> Syntax {
     let rules: Vec<Vec<&Rule>> = kinds.iter().map(|kind| grammar.rules.iter().filter(|rule| rule.node == *kind).collect()).collect();
     let is_name: Vec<bool> = kinds.iter().map(|kind| kind.ends_with("identifier")).collect();
     let mut walk = Walk { text, syntax: Syntax::default(), open: Vec::new() };
+    // There are millions of nodes, and most say nothing: each question about one is asked only where it matters.
+    let has_errors = tree.root_node().has_error();
     let mut cursor = tree.walk();
     loop {
         let node = cursor.node();
         let kind = usize::from(node.kind_id());
-        walk.open.retain(|outer| node.start_byte() < outer.end);
-        if node.is_error() || node.is_missing() {
+        if has_errors && (node.is_error() || node.is_missing()) {
             walk.error(node);
         } else if let Some(rules) = rules.get(kind).filter(|rules| !rules.is_empty()) {
             rules.iter().find(|rule| walk.define(rule, node));
@@ -121,6 +122,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Takes a node as the definition that the rule describes. False where it is none.
     fn define(&mut self, rule: &Rule, node: Node<'a>) -> bool {
+        self.open.retain(|outer| node.start_byte() < outer.end);
         let holds_function = ["value", "right"].iter().any(|field| {
             let value = node.child_by_field_name(field);
             value.is_some_and(|value| FUNCTIONS.contains(&value.kind()))

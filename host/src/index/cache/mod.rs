@@ -24,6 +24,8 @@ const CONNECTIONS_MAX: u32 = 3;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Memory of a connection, in KiB.
 const CACHE_KIB: i64 = 16 * 1024;
+/// How much of the file is read where the system keeps it, without a copy.
+const MAPPED_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// One index.
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ impl Cache {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", (-CACHE_KIB).to_string())
+            .pragma("mmap_size", MAPPED_BYTES.to_string())
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).test_before_acquire(false).connect_with(options).await;
         Ok(Cache { path: path.to_owned(), pool: pool.map_err(|error| failed(path, error))? })
@@ -95,6 +98,20 @@ impl Cache {
         let row = sqlx::query("select generation, tree, pending from about").fetch_one(&self.pool).await;
         let row = row.map_err(|error| self.failed(error))?;
         Ok(Freshness { generation: row.get::<i64, _>(0).unsigned_abs(), tree: row.get(1), pending_files: row.get(2) })
+    }
+
+    /// Lets the file grow no further, to see what a full disk does.
+    pub async fn limit_pages(&self, pages: i64) -> Result<()> {
+        // The limit is a connection's own.
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            connections.push(self.pool.acquire().await.map_err(|error| self.failed(error))?);
+        }
+        for connection in &mut connections {
+            let limit = sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"));
+            sqlx::raw_sql(limit).execute(&mut **connection).await.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
     }
 
     /// Where it is.

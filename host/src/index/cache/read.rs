@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use std::collections::BTreeMap;
 
 /// Chunks that are compared beyond those wanted, so that equal scores are told apart by their place, not by their age.
-const BEYOND: u32 = 100;
+const BEYOND: u32 = 40;
 
 /// A file that the index knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,9 +50,10 @@ create table parse_error (
     message text not null
 );
 create index parse_error_by_path on parse_error (path);
--- Words of a chunk; its rowid is the chunk's id. The texts themselves are in `chunk`.
+-- Words of a chunk; its rowid is the chunk's id. The texts themselves are in `chunk`, and what is taken out is said word by word: only then
+-- are the counts that scores are made of those of what is there. (With `contentless_delete` they keep what is gone.)
 create virtual table words using fts5 (
-    names, path, body, content = '', contentless_delete = 1, tokenize = "porter unicode61 remove_diacritics 0 tokenchars '_'"
+    names, path, body, content = '', tokenize = "porter unicode61 remove_diacritics 0 tokenchars '_'"
 );
 -- What a definition is called says ten times as much as a word of its body.
 insert into words (words, rank) values ('rank', 'bm25(10.0, 4.0, 1.0)');

@@ -5,7 +5,8 @@ use super::super::{FileIndex, Result};
 use super::Cache;
 use crate::workspace::import::Why;
 use crate::workspace::sha256;
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 /// What became of a file.
@@ -67,8 +68,16 @@ impl Cache {
 async fn apply(tx: &mut SqliteConnection, rows: Vec<Row>, gone: Vec<String>) -> sqlx::Result<()> {
     let replaced: Vec<&String> = rows.iter().filter(|row| !matches!(row.read, Read::AsBefore)).map(|row| &row.path).chain(&gone).collect();
     let replaced = json!(replaced).to_string();
+    let old = sqlx::query("select id, path, name, text from chunk where path in (select value from json_each(?1)) order by id");
+    let old = old.bind(&replaced).fetch_all(&mut *tx).await?;
+    let old: Vec<Value> = old.iter().map(|row| word_row(row.get(0), row.get(1), row.get(2), row.get(3))).collect();
+    sqlx::query(
+        "insert into words (words, rowid, names, path, body) select 'delete', value->>0, value->>1, value->>2, value->>3 from json_each(?)",
+    )
+    .bind(Value::Array(old).to_string())
+    .execute(&mut *tx)
+    .await?;
     for statement in [
-        "delete from words where rowid in (select id from chunk where path in (select value from json_each(?1)))",
         "delete from chunk where path in (select value from json_each(?1))",
         "delete from symbol where path in (select value from json_each(?1))",
         "delete from parse_error where path in (select value from json_each(?1))",
@@ -89,11 +98,10 @@ async fn apply(tx: &mut SqliteConnection, rows: Vec<Row>, gone: Vec<String>) -> 
             Read::Lines(index, why) => (index, "lines", why),
             Read::LeftOut(why) => (FileIndex::default(), why.as_str(), String::new()),
         };
-        let path_words = kept(&path);
         for chunk in index.chunks {
             id += 1;
             let chunk_digest = sha256(format!("{}\n{}", chunk.name, chunk.text).as_bytes());
-            words.push(json!([id, kept(&chunk.name), path_words, kept(&chunk.text)]));
+            words.push(word_row(id, &path, &chunk.name, &chunk.text));
             chunks.push(json!([id, path, chunk.first_line, chunk.last_line, chunk.kind, chunk.name, chunk.text, chunk_digest]));
         }
         symbols.extend(index.definitions.iter().map(|symbol| json!([path, symbol.name, symbol.kind, symbol.line])));
@@ -112,8 +120,13 @@ async fn apply(tx: &mut SqliteConnection, rows: Vec<Row>, gone: Vec<String>) -> 
         ("insert into parse_error select value->>0, value->>1, value->>2 from json_each(?)", errors),
     ] {
         if !rows.is_empty() {
-            sqlx::query(statement).bind(serde_json::Value::Array(rows).to_string()).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(Value::Array(rows).to_string()).execute(&mut *tx).await?;
         }
     }
     Ok(())
+}
+
+/// What the full-text index has of a chunk. The very same is said when it is taken out.
+fn word_row(id: i64, path: &str, name: &str, text: &str) -> Value {
+    json!([id, kept(name), kept(path), kept(text)])
 }

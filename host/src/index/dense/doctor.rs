@@ -3,7 +3,6 @@
 
 use super::super::cache::{self, Cache, Found, Read, Row};
 use super::super::{Chunk, FileIndex, IndexError};
-use super::DenseError;
 use super::search::{Dense, search};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,12 +51,9 @@ pub enum NoDiagnosis {
     /// The code has few comments.
     #[error("only {0} definitions have a sentence about them; at least {QUESTIONS_MIN} are needed to say anything")]
     TooFew(usize),
-    /// The index.
+    /// The index, or what makes its vectors.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The embedder or the store of vectors.
-    #[error(transparent)]
-    Dense(#[from] DenseError),
 }
 
 /// A sentence and the chunk that it was taken from.
@@ -72,7 +68,7 @@ struct Question {
 pub async fn diagnose(
     index: &Cache,
     scratch: &Path,
-    dense: Option<impl AsyncFnOnce(&Cache) -> Result<Dense, DenseError>>,
+    dense: Option<impl AsyncFnOnce(&Cache) -> Result<Dense, IndexError>>,
 ) -> Result<Diagnosis, NoDiagnosis> {
     cache::delete(scratch)?;
     let bare = Cache::open(scratch, "without sentences").await?;
@@ -85,7 +81,7 @@ pub async fn diagnose(
 async fn ask(
     index: &Cache,
     bare: &Cache,
-    dense: Option<impl AsyncFnOnce(&Cache) -> Result<Dense, DenseError>>,
+    dense: Option<impl AsyncFnOnce(&Cache) -> Result<Dense, IndexError>>,
 ) -> Result<Diagnosis, NoDiagnosis> {
     let questions = strip(index, bare).await?;
     if questions.len() < QUESTIONS_MIN {
@@ -150,7 +146,7 @@ async fn ndcg(bare: &Cache, dense: Option<&Dense>, questions: &[&Question]) -> R
     for question in questions {
         let (answer, failed) = search(bare, dense, &question.sentence, LOOKED_AT).await?;
         if let Some(why) = failed {
-            return Err(why.into());
+            return Err(IndexError::from(why).into());
         }
         let rank = answer.hits.iter().position(|hit| hit.path == question.path && hit.first_line == question.first_line);
         sum += rank.map_or(0.0, |rank| 1.0 / (rank as f64 + 2.0).log2());

@@ -46,6 +46,11 @@ impl Dense {
         Dense { weight, ..self }
     }
 
+    /// Which embedder it is.
+    pub fn fingerprint(&self) -> &str {
+        self.embedder.fingerprint()
+    }
+
     /// Whether vectors count at all.
     pub fn counts(&self) -> bool {
         self.weight > 0.0

@@ -3,6 +3,7 @@
 
 use super::{Context, diverged, host_failed};
 use crate::index::cache::Cache;
+use crate::index::dense::search::search;
 use crate::index::map::map;
 use crate::index::pool::Pool;
 use crate::index::{self as code, Answer, HITS_MAX};
@@ -59,10 +60,18 @@ fn told(answer: std::result::Result<Answer, Refusal>) -> std::result::Result<ind
 
 impl index::Host for Context {
     async fn search(&mut self, query: String, limit: u32) -> Result<std::result::Result<index::Answer, types::Refusal>> {
+        let (indexes, project) = (self.services()?.indexes.clone(), self.owner.project.clone());
         let find = async |cache: &Cache| {
             let query: String = query.chars().take(QUERY_CHARS_MAX).collect();
-            let found = cache.search(&query, limit.min(HITS_MAX)).await?;
-            Ok(Answer { fresh: cache.fresh().await?, hits: found.into_iter().map(|found| found.hit).collect() })
+            let dense = match &indexes {
+                Some(indexes) => indexes.dense(&project, cache).await?,
+                None => None,
+            };
+            let (answer, without_vectors) = search(cache, dense.as_ref(), &query, limit.min(HITS_MAX)).await?;
+            if let Some(why) = without_vectors {
+                tracing::warn!("{why}");
+            }
+            Ok(answer)
         };
         Ok(told(self.look_up("index.search", &(&query, limit), find).await?))
     }

@@ -20,17 +20,17 @@ const NOWHERE: &str = "http://127.0.0.1:9/v1";
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Releases that were gone through.
-    pub releases: usize,
+    pub(crate) releases: usize,
     /// Those whose index was equal to one made anew.
-    pub equal: usize,
+    pub(crate) equal: usize,
     /// Updates that were killed while they ran.
-    pub kills: usize,
+    pub(crate) kills: usize,
 }
 
 /// Goes through every release of every package.
-pub async fn incremental(releases: &Path, questions: &[Question]) -> anyhow::Result<Compared> {
+pub(crate) async fn incremental(releases: &Path, questions: &[Question]) -> anyhow::Result<Compared> {
     let mut compared = Compared::default();
     let questions: Vec<&str> =
         questions.iter().step_by((questions.len() / QUESTIONS).max(1)).map(|question| question.query.as_str()).collect();
@@ -132,7 +132,7 @@ fn version(path: &Path) -> Vec<u32> {
 }
 
 /// An index of a folder, brought up to date by a program of its own.
-pub async fn open(home: &Home, tree: &Path) -> anyhow::Result<Cache> {
+pub(crate) async fn open(home: &Home, tree: &Path) -> anyhow::Result<Cache> {
     let ended = atelier(home, NOWHERE, &["index", "build", "--json", "--in", &tree.display().to_string()]);
     anyhow::ensure!(ended.code == Some(0), "index build: {}", ended.err);
     let cache = Pool::new(&home.data()).to_read_folder(&tree.canonicalize()?).await?;

@@ -5,45 +5,45 @@ use serde::Deserialize;
 use std::path::Path;
 
 /// Places of an answer that are looked at.
-pub const LOOKED_AT: usize = 10;
+pub(crate) const LOOKED_AT: usize = 10;
 
 /// Something that is looked for.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Question {
+pub(crate) struct Question {
     /// In words.
-    pub query: String,
+    pub(crate) query: String,
     /// `develop`, or `held-out`.
-    pub split: String,
+    pub(crate) split: String,
     /// Where it is.
-    pub relevant: Vec<Place>,
+    pub(crate) relevant: Vec<Place>,
 }
 
 /// A place that answers a question: a file, or a definition in it.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Place {
+pub(crate) struct Place {
     /// The file.
-    pub path: String,
+    pub(crate) path: String,
     /// The line of the name.
-    pub line: Option<u32>,
+    pub(crate) line: Option<u32>,
     /// With decorators.
-    pub first: Option<u32>,
+    pub(crate) first: Option<u32>,
     /// Inclusive.
-    pub last: Option<u32>,
+    pub(crate) last: Option<u32>,
 }
 
 /// A name that ctags found.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// As written.
-    pub name: String,
+    pub(crate) name: String,
     /// The file.
-    pub path: String,
+    pub(crate) path: String,
     /// From 1.
-    pub line: u32,
+    pub(crate) line: u32,
 }
 
 /// One JSON value a line.
-pub fn lines<T: for<'a> Deserialize<'a>>(path: &Path) -> anyhow::Result<Vec<T>> {
+pub(crate) fn lines<T: for<'a> Deserialize<'a>>(path: &Path) -> anyhow::Result<Vec<T>> {
     let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{}: {error}; sets.py makes it", path.display()))?;
     Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
@@ -59,7 +59,7 @@ impl Place {
 
 /// NDCG@10 of an answer: 1 for what was looked for in the first place, less for later ones, 0 for none. Several chunks of a file count
 /// once where files are looked for.
-pub fn ndcg(question: &Question, hits: &[Hit]) -> f64 {
+pub(crate) fn ndcg(question: &Question, hits: &[Hit]) -> f64 {
     let is_file = question.relevant.iter().all(|place| place.line.is_none());
     let mut ranked: Vec<&Hit> = Vec::new();
     for hit in hits {
@@ -81,7 +81,7 @@ pub fn ndcg(question: &Question, hits: &[Hit]) -> f64 {
 }
 
 /// The mean, and half of the width of its 95 % interval by resampling.
-pub fn interval(values: &[f64]) -> (f64, f64) {
+pub(crate) fn interval(values: &[f64]) -> (f64, f64) {
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>();
     let count = values.len().max(1);
     // A fixed sequence, so that the same results give the same interval.

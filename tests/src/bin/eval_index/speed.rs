@@ -13,17 +13,17 @@ const NOWHERE: &str = "http://127.0.0.1:9/v1";
 
 /// What a build took.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// From start to end.
-    pub wall: Duration,
+    pub(crate) wall: Duration,
     /// On all cores together.
-    pub cpu: Duration,
+    pub(crate) cpu: Duration,
     /// The most memory at one time, in bytes.
-    pub peak_bytes: u64,
+    pub(crate) peak_bytes: u64,
 }
 
 /// Runs `atelier index build` on a folder and watches it.
-pub fn build(home: &Home, tree: &Path) -> anyhow::Result<Cost> {
+pub(crate) fn build(home: &Home, tree: &Path) -> anyhow::Result<Cost> {
     let tree = tree.display().to_string();
     let mut command = command(home, NOWHERE, &["index", "build", "--in", &tree]);
     let started = Instant::now();
@@ -52,7 +52,7 @@ fn look(child: &Child) -> Option<Cost> {
 }
 
 /// Bytes of a tree.
-pub fn size(tree: &Path) -> anyhow::Result<u64> {
+pub(crate) fn size(tree: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(tree)? {
         let path = entry?.path();
@@ -62,7 +62,7 @@ pub fn size(tree: &Path) -> anyhow::Result<u64> {
 }
 
 /// The middle and the 95th of a hundred, in milliseconds.
-pub fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
+pub(crate) fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
     times.sort();
     let at = |share: usize| times.get(times.len() * share / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3);
     (at(50), at(95))
