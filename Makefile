@@ -100,7 +100,7 @@ bench-stars: plugins
 	USERS=$(BUYERS) $(CARGO) run --release -q -p tests --bin bench-stars
 
 ## How good the code index finds things beside its peers, how fast, and whether it is what it would be if it were made anew: make eval-index
-## [PART=quality|speed|incremental]. Sets, peers and a model are installed into EVALUATION; with vectors the first run takes half an hour.
+## [PART=quality|ablation|speed|incremental]. Sets, peers and a model are installed into EVALUATION; with vectors the first run takes half an hour.
 eval-index: plugins
 	tests/evaluation/setup.sh $(EVALUATION)
 	$(CARGO) build --release -q -p atelier-host -p tests --features atelier-host/bert,tests/bert --bin atelier --bin eval-index

@@ -58,6 +58,12 @@ fn only_distribution_speaks_with_registries() {
 }
 
 #[test]
+fn only_the_edge_of_the_index_knows_qdrant_and_models() {
+    only_in("qdrant_client", &["host/src/index/dense/qdrant.rs"], "the trait `Vectors` is what the rest knows");
+    only_in("candle", &["host/src/index/dense/bert.rs"], "the trait `Embedder` is what the rest knows");
+}
+
+#[test]
 fn only_the_bots_edge_knows_telegrams_types() {
     only_in("teloxide", &["host/src/telegram/"], "the conversation is the same wherever it is held");
 }

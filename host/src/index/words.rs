@@ -59,7 +59,8 @@ fn each(text: &str, mut call: impl FnMut(&str)) {
             // `parseHTTPHeader` has three parts: the last capital of a row begins a word.
             let starts =
                 letter.is_uppercase() && (!previous.is_uppercase() || next_is_lower) || letter.is_numeric() != previous.is_numeric();
-            if previous != '_' && letter != '_' && starts || previous == '_' && letter != '_' && !lower.is_empty() {
+            let begins = if previous == '_' { !lower.is_empty() } else { starts };
+            if letter != '_' && begins {
                 parts.push(lower.len());
             }
             lower.extend(letter.to_lowercase());

@@ -70,7 +70,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults of a role. A runner is an interpreter: it needs room, and gets less time, because tests are short.
+    /// The defaults of a role. A runner is an interpreter: it needs room, and gets less time, because tests are short. An indexer reads one file.
     pub fn of_world(world: &str) -> Limits {
         match world {
             "runner" => Limits {
@@ -82,6 +82,8 @@ impl Limits {
                 argument_bytes: 64 * 1024 * 1024,
                 ..Limits::default()
             },
+            // A tree of syntax takes a hundred times the memory of its text, and a second of time where the text is hostile.
+            "indexer" => Limits { memory_mib: 256, fuel_millions: 5_000, guest_seconds: 10, run_seconds: 20, ..Limits::default() },
             _ => Limits::default(),
         }
     }

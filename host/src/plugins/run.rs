@@ -190,14 +190,17 @@ pub async fn index_file(plugin: &Loaded, context: Context, path: &str, text: &st
     let limits = plugin.limits;
     let (clock, started) = (context.clock.clone(), context.started);
     let mut store = prepare(plugin, context).map_err(|(error, _)| format!("{error:#}"))?;
-    let work = async {
-        let instance = pre.instantiate_async(&mut store).await?;
-        instance.call_index_file(&mut store, path, text).await
+    let outcome = {
+        let work = async {
+            let instance = pre.instantiate_async(&mut store).await?;
+            instance.call_index_file(&mut store, path, text).await
+        };
+        tokio::select! {
+            result = work => Ok(result),
+            why = watchdog(&clock, started, &limits) => Err(why),
+        }
     };
-    tokio::select! {
-        result = work => result.map(FileIndex::from).map_err(|error| reason(&error, None)),
-        why = watchdog(&clock, started, &limits) => Err(why),
-    }
+    outcome?.map(FileIndex::from).map_err(|error| reason(&error, Some(store.data())))
 }
 
 /// A store in which every limit of the plugin is on. The context comes back where that can't be done.
