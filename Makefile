@@ -188,8 +188,8 @@ toolchain:
 	elif command -v rustup >/dev/null && echo "installing the rustup target wasm32-unknown-unknown" && rustup target add wasm32-unknown-unknown; then :; \
 	elif command -v apt-get >/dev/null && echo "installing rustc-web cargo-web rust-web-src lld-22" && apt-get update -qq && apt-get install -y -qq --no-install-recommends rustc-web cargo-web rust-web-src lld-22; then :; \
 	else echo "no wasm toolchain: run 'rustup target add wasm32-unknown-unknown', or install rustc-web cargo-web rust-web-src lld-22 (Debian)"; exit 1; fi
-	@if ls /usr/bin/clang-2? >/dev/null 2>&1 || command -v clang >/dev/null; then :; \
-	elif command -v apt-get >/dev/null && echo "installing clang-22 llvm-22" && apt-get update -qq && apt-get install -y -qq --no-install-recommends clang-22 llvm-22; then :; \
+	@if ls /usr/bin/clang-[12]? >/dev/null 2>&1 || command -v clang >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && echo "installing clang-22 llvm-22, or clang llvm" && apt-get update -qq && { apt-get install -y -qq --no-install-recommends clang-22 llvm-22 || apt-get install -y -qq --no-install-recommends clang llvm; }; then :; \
 	else echo "no clang: install clang and llvm-ar (Debian: clang-22 llvm-22)"; exit 1; fi
 
 ## Renews the shipped recording from the requests and replies in DESK (see documentation/decisions/0006-recordings.md).

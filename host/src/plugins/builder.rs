@@ -5,6 +5,7 @@
 use super::PluginError;
 use super::manifest::PluginManifest;
 use serde::Deserialize;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wit_component::ComponentEncoder;
@@ -18,9 +19,10 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library";
 const DEBIAN_LINKER: &str = "wasm-ld-22";
-/// Compilers of C for wasm, the first that is there. Apple's clang can't, and is only called `clang`.
-const CLANG: &[&str] = &["clang-22", "clang-21", "clang-20", "clang-19", "clang"];
-const LLVM_AR: &[&str] = &["llvm-ar-22", "llvm-ar-21", "llvm-ar-20", "llvm-ar-19", "llvm-ar"];
+/// The compiler of C for wasm and its archiver, of which Debian has several versions side by side; the newest that is there.
+const CLANG: &str = "clang";
+const LLVM_AR: &str = "llvm-ar";
+const LLVM_VERSIONS: RangeInclusive<u32> = 17..=30;
 /// What tells a plugin in JavaScript from a crate.
 const NODE_MANIFEST: &str = "package.json";
 /// And one in Python.
@@ -303,7 +305,10 @@ impl CSource {
         directory: &Path,
         target_directory: &Path,
     ) -> Result<[(&'static str, String); 3], PluginError> {
-        let find = |names: &[&str]| names.iter().find(|name| which(name)).map(|name| (*name).to_owned());
+        let find = |name: &str| {
+            let versions = LLVM_VERSIONS.rev().map(|version| format!("{name}-{version}"));
+            versions.chain([name.to_owned()]).find(|name| which(name))
+        };
         let (Some(compiler), Some(archiver)) = (find(CLANG), find(LLVM_AR)) else {
             return Err(PluginError::Build(
                 "the crate has C compiled, and no clang and llvm-ar were found: install them (Debian: clang-22 llvm-22) and build again"
