@@ -133,7 +133,7 @@ async fn quality(target: &Path, report: &mut Report) -> anyhow::Result<()> {
             if split == "held-out" {
                 peers(target, set, &ours)?;
                 if set != "rust" {
-                    fused(target, set, &cache, &asked, report).await?;
+                    fused(target, set, &cache, &asked, mean, report).await?;
                 }
             }
         }
@@ -163,9 +163,10 @@ async fn latency(tree: &Path, questions: &[Question], report: &mut Report) -> an
     Ok(())
 }
 
-/// Words and vectors together, and what vectors add; some of the questions, for the model takes its time.
+/// Words and vectors together, and what vectors add. The model takes its time, so the gain is that of some of the questions; it is added to
+/// what words make of all of them, `words`, which is known far better than from these few.
 #[cfg(feature = "bert")]
-async fn fused(target: &Path, set: &str, cache: &Cache, questions: &[&Question], report: &mut Report) -> anyhow::Result<()> {
+async fn fused(target: &Path, set: &str, cache: &Cache, questions: &[&Question], words: f64, report: &mut Report) -> anyhow::Result<()> {
     use atelier_host::index::dense::Embedder;
     use atelier_host::index::dense::bert::Bert;
     use atelier_host::index::dense::embedded::Embedded;
@@ -194,18 +195,19 @@ async fn fused(target: &Path, set: &str, cache: &Cache, questions: &[&Question],
         gains.push(value - ndcg(question, &search(cache, &question.query).await?));
         both.push(value);
     }
-    let ((mean, half), (gain, spread)) = (interval(&both), interval(&gains));
+    let ((mean, _), (gain, half)) = (interval(&both), interval(&gains));
+    let all = words + gain;
     let (p50, p95) = speed::percentiles(times);
     let shown = format!(
-        "NDCG@10 {mean:.3} ± {half:.3}, {gain:+.3} ± {spread:.3} beside words alone  ({} questions, warm {p50:.1} / {p95:.1} ms)",
+        "NDCG@10 {all:.3} ± {half:.3}: vectors add {gain:+.3} on {} questions, of which they make {mean:.3}  (warm {p50:.1} / {p95:.1} ms)",
         both.len()
     );
-    report.at_least(&format!("{set} held-out words+vectors"), mean, if set == "python" { FUSED_MIN } else { 0.0 }, shown);
+    report.at_least(&format!("{set} held-out words+vectors"), all, if set == "python" { FUSED_MIN } else { 0.0 }, shown);
     Ok(())
 }
 
 #[cfg(not(feature = "bert"))]
-async fn fused(_: &Path, _: &str, _: &Cache, _: &[&Question], _: &mut Report) -> anyhow::Result<()> {
+async fn fused(_: &Path, _: &str, _: &Cache, _: &[&Question], _: f64, _: &mut Report) -> anyhow::Result<()> {
     println!("  built without `--features bert`: nothing is said of vectors");
     Ok(())
 }
