@@ -26,6 +26,7 @@ struct Lines {
 impl Chunker for Lines {
     async fn index_file(&self, _: &str, text: &str) -> Result<FileIndex, String> {
         self.files.fetch_add(1, Ordering::SeqCst);
+        assert!(!text.contains("falls over"), "a fault of the host itself");
         if text.contains("breaks the grammar") {
             return Err("wasm trap: out of bounds".to_owned());
         }
@@ -185,6 +186,22 @@ async fn whatever_is_in_a_folder_is_read_or_left_out_with_the_reason() {
     assert_eq!(index.cache.search("breaks grammar", 5).await.expect("found")[0].hit.path, "trap.txt");
     assert_eq!(index.cache.definitions("second", 5).await.expect("an answer").hits[0].first_line, 2);
     assert!(index.cache.search("QQQQQQQQQQQQQQQQ", 5).await.expect("found").is_empty());
+}
+
+#[tokio::test]
+async fn an_update_that_ends_in_a_fault_never_says_that_it_is_complete() {
+    let index = Indexed::new().await;
+    index.write("a.txt", "alpha one\n");
+    index.write("b.txt", "beta falls over\n");
+    let folder = Folder::open(&index.work()).expect("a folder");
+    let error = update(&index.cache, &folder, &index.lines, None).await.expect_err("interrupted");
+    assert!(matches!(error, IndexError::Interrupted), "{error}");
+    let fresh = index.cache.fresh().await.expect("an answer");
+    assert!(fresh.pending_files > 0 && fresh.tree.is_empty(), "{fresh:?}");
+    index.write("b.txt", "beta stands\n");
+    let updated = index.update().await;
+    assert_eq!((updated.fresh.pending_files, updated.fresh.generation), (0, 1));
+    assert_eq!(index.cache.definitions("beta", 5).await.expect("an answer").hits.len(), 1);
 }
 
 /// A folder that changes between the look at it and the reading: a file goes, one becomes a link, one grows.

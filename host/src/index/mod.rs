@@ -38,6 +38,9 @@ pub enum IndexError {
     /// It has more than an index may hold.
     #[error("it holds more than {0} files; index a folder below, or leave some out with a line of .atelierignore")]
     TooMany(usize),
+    /// A part of the work ended before it was done.
+    #[error("the update was interrupted; what is done stays, and the next one goes on from there")]
+    Interrupted,
     /// Vectors.
     #[error(transparent)]
     Dense(#[from] dense::DenseError),

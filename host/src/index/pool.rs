@@ -80,7 +80,8 @@ impl Pool {
             None => {
                 open.retain(|(known, _)| !known.starts_with(&format!("{project} ")));
                 let path = self.path(project);
-                self.make_room(&path)?;
+                let in_use: Vec<&Path> = open.iter().map(|(_, cache)| cache.path()).chain([path.as_path()]).collect();
+                self.make_room(&in_use)?;
                 (key, Cache::open(&path, indexer).await?)
             }
         };
@@ -115,7 +116,7 @@ impl Pool {
     }
 
     /// Deletes the indexes that were not used for the longest time, until there is room.
-    fn make_room(&self, wanted: &Path) -> Result<()> {
+    fn make_room(&self, in_use: &[&Path]) -> Result<()> {
         let failed = |error: std::io::Error| IndexError::Cache { path: self.folder.display().to_string(), why: error.to_string() };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         let mut files = Vec::new();
@@ -133,7 +134,7 @@ impl Pool {
             if bytes <= self.disk_bytes_max {
                 break;
             }
-            if path != *wanted {
+            if !in_use.contains(&path.as_path()) {
                 cache::delete(&path)?;
                 bytes -= size;
             }
@@ -165,11 +166,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let pool = Pool { disk_bytes_max: 100_000, ..Pool::new(folder.path()) };
         for project in ["one", "two", "three"] {
-            pool.of(project, "x").await.expect("an index").close().await;
+            pool.of(project, "x").await.expect("an index");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+        // Those that are in use stay, whatever room they take.
         pool.of("four", "x").await.expect("an index");
-        assert!(!pool.path("one").exists() && pool.path("four").exists());
+        assert!(pool.path("one").exists() && pool.path("four").exists());
+        for (_, cache) in pool.open.lock().await.drain(..) {
+            cache.close().await;
+        }
+        pool.of("five", "x").await.expect("an index");
+        assert!(!pool.path("one").exists() && pool.path("five").exists());
     }
 
     #[tokio::test]

@@ -3,10 +3,10 @@
 
 use super::cache::{Cache, Known, Read, Row};
 use super::source::{Content, Entry, Source};
-use super::{Chunk, FileIndex, Freshness, Result};
+use super::{Chunk, FileIndex, Freshness, IndexError, Result};
 use crate::workspace::import::{Why, holds_secret};
 use crate::workspace::sha256;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -54,7 +54,7 @@ pub async fn update<C: Chunker>(cache: &Cache, source: &impl Source, chunker: &A
     let known = cache.manifest().await?;
     let mut rows = left_out(&listing.left_out, &known);
     let mut updated = Updated::default();
-    let mut there: std::collections::BTreeSet<&str> = listing.left_out.iter().map(|(path, _)| path.as_str()).collect();
+    let mut there: BTreeSet<&str> = listing.left_out.iter().map(|(path, _)| path.as_str()).collect();
     let mut wanted: Vec<&Entry> = Vec::new();
     for entry in &listing.files {
         there.insert(&entry.path);
@@ -95,16 +95,16 @@ pub async fn update<C: Chunker>(cache: &Cache, source: &impl Source, chunker: &A
             batch.push((entry.clone(), reading));
         }
         updated.bytes += bytes as u64;
-        let (rows, gone) = read(batch, chunker, now).await;
+        let (rows, gone) = read(batch, chunker, now).await?;
         // The next files are read while these are written.
         if let Some(writing) = writing.take() {
-            writing.await.unwrap_or(Ok(()))?;
+            writing.await.map_err(|_| IndexError::Interrupted)??;
         }
         let cache = cache.clone();
         writing = Some(tokio::spawn(async move { cache.apply(rows, gone).await }));
     }
     if let Some(writing) = writing {
-        writing.await.unwrap_or(Ok(()))?;
+        writing.await.map_err(|_| IndexError::Interrupted)??;
     }
     let tree = tree(&cache.manifest().await?);
     let generation = generation.or((tree == before.tree).then_some(before.generation));
@@ -171,7 +171,7 @@ fn look(source: &impl Source, entry: &Entry, known: Option<&Known>) -> Reading {
 }
 
 /// Has the indexer cut the texts, some at a time. What breaks it is cut by its lines.
-async fn read<C: Chunker>(batch: Vec<(Entry, Reading)>, chunker: &Arc<C>, now: i64) -> (Vec<Row>, Vec<String>) {
+async fn read<C: Chunker>(batch: Vec<(Entry, Reading)>, chunker: &Arc<C>, now: i64) -> Result<(Vec<Row>, Vec<String>)> {
     let (mut rows, mut gone) = (Vec::new(), Vec::new());
     let mut tasks: JoinSet<Row> = JoinSet::new();
     for (entry, reading) in batch {
@@ -184,9 +184,9 @@ async fn read<C: Chunker>(batch: Vec<(Entry, Reading)>, chunker: &Arc<C>, now: i
             Reading::LeftOut(digest, why) => rows.push(row(digest, Read::LeftOut(why))),
             Reading::Text(digest, text) => {
                 if tasks.len() >= READERS_MAX
-                    && let Some(Ok(row)) = tasks.join_next().await
+                    && let Some(row) = tasks.join_next().await
                 {
-                    rows.push(row);
+                    rows.push(row.map_err(|_| IndexError::Interrupted)?);
                 }
                 let chunker = chunker.clone();
                 let row = row(digest, Read::AsBefore);
@@ -201,11 +201,11 @@ async fn read<C: Chunker>(batch: Vec<(Entry, Reading)>, chunker: &Arc<C>, now: i
         }
     }
     while let Some(row) = tasks.join_next().await {
-        rows.extend(row.ok());
+        rows.push(row.map_err(|_| IndexError::Interrupted)?);
     }
     // Files end in the order of their sizes; ids of chunks do not depend on that.
     rows.sort_by(|one, other| one.path.cmp(&other.path));
-    (rows, gone)
+    Ok((rows, gone))
 }
 
 /// A file without names: so many lines a chunk.

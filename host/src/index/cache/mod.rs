@@ -77,7 +77,12 @@ impl Cache {
     }
 
     async fn create(&self, made_by: &str) -> Result<()> {
-        let mut tx = self.pool.begin().await.map_err(|error| self.failed(error))?;
+        let mut tx = self.pool.begin_with("begin immediate").await.map_err(|error| self.failed(error))?;
+        // Another process may have been first.
+        let tables = sqlx::query("select count(*) from sqlite_schema where name = 'about'").fetch_one(&mut *tx).await;
+        if tables.map_err(|error| self.failed(error))?.get::<i64, _>(0) > 0 {
+            return Ok(());
+        }
         sqlx::raw_sql(SCHEMA).execute(&mut *tx).await.map_err(|error| self.failed(error))?;
         let about = sqlx::query("insert into about (one, made_by, generation, tree, pending) values (1, ?, 0, '', 0)").bind(made_by);
         about.execute(&mut *tx).await.map_err(|error| self.failed(error))?;
